@@ -1,0 +1,32 @@
+"""The engine: nothing but its ports. Use cases are functions that take it first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from chalicelib.engine.ports import (
+    Alarm,
+    Artifacts,
+    Chance,
+    Clock,
+    Ids,
+    Listener,
+    Queue,
+    Stops,
+    Store,
+    Targets,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    clock: Clock
+    ids: Ids
+    chance: Chance
+    store: Store
+    queue: Queue
+    alarm: Alarm
+    targets: Targets
+    artifacts: Artifacts
+    stops: Stops
+    listener: Listener

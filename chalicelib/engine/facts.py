@@ -1,0 +1,59 @@
+"""What happened, as values. One listener turns them into log lines; use cases never write words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """The root of all facts; ``at_ms`` is the engine's clock."""
+
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Commanded(Fact):
+    verb: str
+    job_id: str
+    instance_id: str | None
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
+class Swept(Fact):
+    """One sweep: what it looked at, and how late the oldest of it was, in milliseconds."""
+
+    jobs: int
+    instances: int
+    handed_out: int
+    lateness_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class JobSetAside(Fact):
+    """A job raised while it was materialised; the sweep goes on without it and looks again later."""
+
+    job_id: str
+    error: str
+    again_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunClaimed(Fact):
+    job_id: str
+    instance_id: str
+    run: int
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunMoved(Fact):
+    """An instance changed its state by what its target did."""
+
+    job_id: str
+    instance_id: str
+    run: int
+    state: str
+    reason: str | None
+    error: str | None

@@ -1,0 +1,340 @@
+"""What the engine needs of the world. Everything that can differ, fail or surprise comes in through here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from chalicelib.engine.facts import Fact
+from chalicelib.engine.filters import EventFilter, InstanceFilter, JobFilter
+from chalicelib.engine.outcomes import Outcome, Style
+from chalicelib.model.event import Event
+from chalicelib.model.instance import Instance, Run
+from chalicelib.model.job import Job, Revision, SkipRange
+from chalicelib.model.principal import Membership, Principal
+
+T = TypeVar("T")
+
+
+class Clock(Protocol):
+    def now_ms(self) -> int:
+        """UTC milliseconds."""
+        ...
+
+
+class Ids(Protocol):
+    def new(self) -> str:
+        """32 hex digits, never given before, growing with time."""
+        ...
+
+
+class Chance(Protocol):
+    def between(self, low: float, high: float) -> float: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """The answer to a request that carried an Idempotency-Key, kept for 24 hours."""
+
+    owner: str
+    key: str
+    fingerprint: str
+    status: int
+    body: str
+    created_ms: int
+
+
+class Reader(Protocol):
+    """Questions. ``owners`` limits what is seen; None sees all (admins and the engine itself)."""
+
+    def job(self, job_id: str, owners: Sequence[str] | None) -> Job | None:
+        """Also a deleted one."""
+        ...
+
+    def job_named(self, name: str, owners: Sequence[str] | None) -> Sequence[Job]:
+        """Live jobs of that name, one an owner at most."""
+        ...
+
+    def jobs(self, wanted: JobFilter, owners: Sequence[str] | None) -> Sequence[Job]:
+        """One page, by id; at most ``wanted.limit`` rows, after ``wanted.after``."""
+        ...
+
+    def definitions(self, wanted: Iterable[tuple[str, int]]) -> Mapping[tuple[str, int], str]:
+        """(job id, revision) to the definition's JSON."""
+        ...
+
+    def revisions(self, job_id: str) -> Sequence[Revision]: ...
+
+    def instance(self, instance_id: str, owners: Sequence[str] | None) -> Instance | None: ...
+
+    def instances(self, wanted: InstanceFilter, owners: Sequence[str] | None) -> Sequence[Instance]:
+        """One page, newest first (by id, descending), ``wanted.after`` exclusive."""
+        ...
+
+    def instances_by_id(self, ids: Sequence[str]) -> Sequence[Instance]: ...
+
+    def job_names(self, job_ids: Iterable[str]) -> Mapping[str, str]: ...
+
+    def runs(self, instance_ids: Sequence[str]) -> Mapping[str, Sequence[Run]]:
+        """The runs that a retry or a rerun superseded, oldest first; every id has its entry."""
+        ...
+
+    def events(self, wanted: EventFilter, owners: Sequence[str] | None) -> Sequence[Event]:
+        """One page, newest first (by id, descending)."""
+        ...
+
+    def skip_ranges(self, job_id: str, from_ms: int, to_ms: int) -> Sequence[SkipRange]:
+        """Those that touch [from_ms, to_ms), in order of time."""
+        ...
+
+    def next_wake(self, before_ms: int) -> int | None:
+        """The earliest wake_ms of any job or instance, if it is before that time."""
+        ...
+
+    def remembered(self, owner: str, key: str) -> Remembered | None: ...
+
+    def principal(self, token_hash: str) -> Principal | None:
+        """Whoever holds the token of that SHA-256, with all memberships; None for nobody."""
+        ...
+
+    def owners(self) -> Sequence[str]: ...
+
+    def memberships(self, owner: str) -> Sequence[Membership]: ...
+
+
+class Transaction(Reader, Protocol):
+    """One unit of work: all of it happens, or none.
+
+    Locks are taken in this order, whoever takes them: jobs by id, then instances by id. A value is
+    written as a whole; ``save_instances`` repeats the guard on ``version`` in the UPDATE.
+    """
+
+    def lock_jobs(self, ids: Iterable[str]) -> Sequence[Job]:
+        """Those that exist, in order of id."""
+        ...
+
+    def lock_due_jobs(self, now_ms: int, limit: int) -> Sequence[Job]:
+        """wake_ms <= now, oldest first; what another transaction holds is passed over."""
+        ...
+
+    def insert_job(self, job: Job) -> None:
+        """With its revision.
+
+        Raises:
+            NameTaken: the owner has a live job of that name.
+        """
+        ...
+
+    def save_jobs(self, jobs: Sequence[Job]) -> None:
+        """All but the definition. A DELETED job frees its name."""
+        ...
+
+    def revise_job(self, job: Job) -> None:
+        """Name and definition, and the new revision's row; ``save_jobs`` writes the rest.
+
+        Raises:
+            NameTaken: the owner has another live job of that name.
+        """
+        ...
+
+    def insert_instances(self, instances: Sequence[Instance]) -> None:
+        """Those whose (job, nominal time) exists already are passed over, untouched."""
+        ...
+
+    def lock_instances(self, ids: Iterable[str]) -> Sequence[Instance]:
+        """Those that exist, in order of id."""
+        ...
+
+    def lock_due_instances(self, now_ms: int, limit: int) -> Sequence[Instance]:
+        """wake_ms <= now, oldest first; what another transaction holds is passed over."""
+        ...
+
+    def save_instances(self, instances: Sequence[Instance]) -> int:
+        """Each value carries version + 1; how many rows still had the version before it."""
+        ...
+
+    def active_counts(self, job_ids: Iterable[str]) -> Mapping[str, int]: ...
+
+    def hold_instances(self, job_id: str) -> int:
+        """Suspension: scheduled and backfilled ones that wait lose their wake_ms."""
+        ...
+
+    def release_instances(self, job_id: str, now_ms: int, held_since_ms: int) -> int:
+        """Resume: they wake now, and their wait's end moves by the time they were held."""
+        ...
+
+    def wake_queued(self, job_id: str, now_ms: int, count: int) -> int:
+        """The oldest ones that wait for their turn (WAITING, wake_ms NULL, reason MAX_ACTIVE) wake now."""
+        ...
+
+    def skip_waiting(self, job_id: str, now_ms: int, reason: str) -> int:
+        """Delete: all that wait become SKIPPED, free their slots and never wake."""
+        ...
+
+    def active_instances(self, job_id: str) -> Sequence[str]:
+        """Ids of those that hold a slot and are in flight."""
+        ...
+
+    def next_free_ms(self, job_id: str, from_ms: int) -> int:
+        """The first millisecond >= from_ms, not on a whole second, without an instance of the job."""
+        ...
+
+    def archive_runs(self, instances: Sequence[Instance]) -> None:
+        """Their latest runs become history; a run that is there already stays as it is."""
+        ...
+
+    def insert_skip_ranges(self, ranges: Sequence[SkipRange]) -> None: ...
+
+    def insert_events(self, events: Sequence[Event]) -> None: ...
+
+    def remember(self, answer: Remembered) -> None:
+        """Raises AlreadyExists when the key was used meanwhile."""
+        ...
+
+    def insert_owner(self, owner: str, now_ms: int) -> None:
+        """No-op for an owner that exists."""
+        ...
+
+    def insert_token(self, token_hash: str, principal: str, *, admin: bool, now_ms: int) -> None:
+        """No-op for a token that exists."""
+        ...
+
+    def save_membership(self, member: Membership) -> None: ...
+
+    def delete_membership(self, owner: str, principal: str) -> bool: ...
+
+    def forget_requests(self, before_ms: int) -> int: ...
+
+
+class Store(Protocol):
+    def transact(self, work: Callable[[Transaction], T]) -> T:
+        """Run the unit and commit it; deadlocks and lost connections repeat the whole unit, so it must
+        compute everything from what it reads.
+
+        Raises:
+            Unavailable: the database cannot be reached, or its schema is older than this program.
+        """
+        ...
+
+    def read(self, work: Callable[[Reader], T]) -> T:
+        """Like ``transact``, but nothing is written or locked."""
+        ...
+
+    def database_now_ms(self) -> int:
+        """The database's clock."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class HandedOut:
+    """An instance to look at, as it was when it was handed out; if its version moved, drop it."""
+
+    instance_id: str
+    version: int
+
+
+class Queue(Protocol):
+    def send(self, style: Style, handed: Sequence[HandedOut]) -> None:
+        """To whoever launches that style of target. Delivered at least once, in any order."""
+        ...
+
+
+class Alarm(Protocol):
+    def wake(self, at_ms: int, arm_until_ms: int) -> None:
+        """Sweep at that time. The wake-up may arm the next one only before ``arm_until_ms``."""
+        ...
+
+
+class Control(Protocol):
+    """What an inline run has of the engine while it works."""
+
+    def begin(self, handle: Mapping[str, object]) -> None:
+        """Commit RUNNING with the handle, before any effect.
+
+        Raises:
+            RunTaken: the claim is no longer ours, or a stop was requested; do nothing and return.
+        """
+        ...
+
+    @property
+    def stopping(self) -> bool:
+        """Somebody asked this run to stop, or the claim was lost: cancel and return."""
+        ...
+
+    def on_stop(self, cancel: Callable[[], None]) -> None:
+        """Call ``cancel`` once, from another thread, as soon as the run must stop (now, if it must already)."""
+        ...
+
+    def wait(self, seconds: float) -> bool:
+        """Wait that long or until the run must stop; true when it must."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchRequest:
+    """What a run launches: a pure function of instance, run and revision; the same bytes at every repeat.
+
+    ``spec`` is the target's document with every template rendered, ``bindings`` what SQL may bind by
+    name. ``handle`` is what an earlier claim of the same run committed: then adopt, do not begin again.
+    ``deadline_ms`` is the end of the run's time.
+    """
+
+    token: str
+    instance_id: str
+    job_id: str
+    job_name: str
+    owner: str
+    run: int
+    kind: str
+    spec: Mapping[str, Any]
+    bindings: Mapping[str, str | int | float | bool | None]
+    handle: Mapping[str, Any] | None
+    external_id: str | None
+    deadline_ms: int
+
+
+class Targets(Protocol):
+    """All kinds of target, by name."""
+
+    def validate(self, target: Mapping[str, Any]) -> None:
+        """Raises InvalidInput with fields under ``target``: unknown kind, fields, connection, host…"""
+        ...
+
+    def style(self, kind: str) -> Style: ...
+
+    def launch(self, requests: Sequence[LaunchRequest]) -> Sequence[Outcome]:
+        """Started kinds: call with the token, in parallel; never raises."""
+        ...
+
+    def describe(self, requests: Sequence[LaunchRequest]) -> Sequence[Outcome]:
+        """Started kinds: how the runs are now, found by external id or token; never raises."""
+        ...
+
+    def cancel(self, requests: Sequence[LaunchRequest]) -> Sequence[Outcome]:
+        """Started kinds: ask them to end; Pending until the target confirms; never raises."""
+        ...
+
+    def run(self, request: LaunchRequest, control: Control) -> Outcome:
+        """Inline kinds: do the work; never raises."""
+        ...
+
+
+class Artifacts(Protocol):
+    """Results and logs that runs left, by the path that their outcome named."""
+
+    def read(self, path: str, *, offset: int = 0, limit: int = 5_000_000) -> bytes:
+        """Raises NotFound when it is gone or was never written."""
+        ...
+
+
+class Stops(Protocol):
+    """Tells runs in this process of a stop at once; elsewhere they read it with their lease."""
+
+    def notify(self, instance_ids: Sequence[str]) -> None: ...
+
+
+class Listener(Protocol):
+    def __call__(self, fact: Fact) -> None:
+        """Must not raise."""
+        ...

@@ -1,0 +1,114 @@
+"""The definition: the document that a user writes, and all that can be said about it without a store."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator
+
+from chalicelib.model.document import Document
+from chalicelib.model.identity import SLUG
+from chalicelib.model.instants import parse_duration
+from chalicelib.model.schedule import Schedule
+
+Value = str | int | float | bool
+
+
+def _slug(text: str) -> str:
+    if SLUG.fullmatch(text) is None:
+        raise ValueError(
+            "a name is 1 to 100 of a-z, 0-9, dot, underscore and hyphen, and begins with a letter or digit"
+        )
+    return text
+
+
+def _duration(text: str) -> str:
+    parse_duration(text)
+    return text
+
+
+Slug = Annotated[str, AfterValidator(_slug)]
+Duration = Annotated[
+    str,
+    AfterValidator(_duration),
+    Field(
+        description="ISO 8601 duration of weeks, days, hours, minutes, seconds", examples=["PT15M"]
+    ),
+]
+
+
+def _mode_alone(value: object) -> object:
+    return {"mode": value} if isinstance(value, str) else value
+
+
+class CatchUp(Document):
+    """What becomes of nominal times that nobody was there to launch."""
+
+    mode: Literal["all", "latest", "none"] = "all"
+    limit: int = Field(100, ge=1, le=10_000, description="At most so many, the newest")
+    window: Duration | None = Field(None, description="None that are older than this")
+
+
+class Retries(Document):
+    """How often a run that failed is tried, and how long each try waits."""
+
+    max_attempts: int = Field(1, ge=1, le=100, description="Runs in all; 1 is no retry")
+    delay: Duration = "PT30S"
+    factor: float = Field(
+        2.0, ge=1, le=10, description="Each delay is so many times the one before"
+    )
+    max_delay: Duration = "PT1H"
+    jitter: float = Field(
+        0.1, ge=0, le=1, description="Share of the delay that is spread, by the run's token"
+    )
+
+
+class Timeouts(Document):
+    """How long an instance may wait, and how long a run may take."""
+
+    wait: Duration = "PT24H"
+    run: Duration = "PT24H"
+
+
+class Policies(Document):
+    """How the job behaves when times pile up, runs fail or runs take too long."""
+
+    catch_up: Annotated[CatchUp, BeforeValidator(_mode_alone)] = CatchUp()
+    overlap: Literal["allow", "skip", "queue"] = Field(
+        "allow", description="What a nominal time does while another instance of the job is active"
+    )
+    max_active: int = Field(
+        16, ge=1, le=1000, description="Instances active at once, with overlap: allow"
+    )
+    retries: Retries = Retries()
+    timeouts: Timeouts = Timeouts()
+
+
+class Definition(Document):
+    """A job, as its user writes it."""
+
+    name: Slug = Field(examples=["daily-revenue"])
+    description: str = Field("", max_length=2000)
+    tags: dict[Slug, Annotated[str, Field(max_length=200)]] = Field({}, max_length=50)
+    parameters: dict[str, Value] = Field(
+        {},
+        max_length=100,
+        description="Defaults; a trigger may override them; ${parameters.x} reads them",
+    )
+    schedule: Schedule
+    target: dict[str, Any] = Field(description="What each run launches; `kind` chooses the fields")
+    policies: Policies = Policies()
+
+    @field_validator("parameters")
+    @classmethod
+    def _parameter_names(cls, parameters: dict[str, Value]) -> dict[str, Value]:
+        for name in parameters:
+            if not name.isidentifier():
+                raise ValueError(
+                    f"{name!r} is no parameter name: letters, digits and _, not a digit first"
+                )
+        return parameters
+
+    def to_json(self) -> str:
+        """What the user wrote, and what was written in for them; defaults stay unwritten."""
+        return self.model_dump_json(exclude_unset=True)

@@ -1,0 +1,25 @@
+"""Names that Noonday computes: an instance's id and a run's token are functions of what they name."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+ID = re.compile(r"[0-9a-f]{32}")
+SLUG = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
+
+
+def instance_id(job_id: str, nominal_ms: int) -> str:
+    """48 bits of nominal time and 80 of a hash: ordered by time, and the same after a restore."""
+    digest = hashlib.blake2b(f"{job_id}/{nominal_ms}".encode(), digest_size=10).hexdigest()
+    return f"{nominal_ms:012x}{digest}"
+
+
+def run_token(instance: str, run: int) -> str:
+    """The run's public identity towards its target: 32 to 64 of [A-Za-z0-9-], the same at every repeat."""
+    return f"{instance}-{run}"
+
+
+def is_id(text: str) -> bool:
+    """Whether the text has the form of an id; everything else is a name."""
+    return ID.fullmatch(text) is not None

@@ -1,0 +1,77 @@
+"""What a job is: plain values, as the store keeps them and the engine moves them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from chalicelib.model.definition import Definition
+from chalicelib.model.states import JobState
+
+
+@dataclass(frozen=True, slots=True)
+class Suspension:
+    """Who suspended the job, why, since when, and until when (None: until somebody resumes it)."""
+
+    by: str
+    reason: str | None
+    since_ms: int
+    until_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A definition with an owner, a state and a place in time. Times are UTC milliseconds.
+
+    ``cursor_ms``: every nominal time before it has its disposition; it only grows.
+    ``wake_ms``: when the sweep must look at the job; None for never.
+    ``edit``: moved by commands only; the ETag. ``failures``: consecutive errors of the sweep on this job.
+    """
+
+    id: str
+    owner: str
+    name: str
+    state: JobState
+    revision: int
+    definition_json: str
+    cursor_ms: int
+    wake_ms: int | None
+    suspension: Suspension | None = None
+    failures: int = 0
+    edit: int = 1
+    created_ms: int
+    created_by: str
+    modified_ms: int
+    modified_by: str
+
+    @property
+    def definition(self) -> Definition:
+        return read_definition(self.definition_json)
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """One version of a job's definition; instances keep the one they were created with."""
+
+    job_id: str
+    revision: int
+    definition_json: str
+    created_ms: int
+    created_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class SkipRange:
+    """The nominal times in [from_ms, to_ms) that have no instance, and why."""
+
+    job_id: str
+    from_ms: int
+    to_ms: int
+    reason: str
+    revision: int
+
+
+@lru_cache(maxsize=4096)
+def read_definition(text: str) -> Definition:
+    """A stored definition, parsed once a process."""
+    return Definition.model_validate_json(text)

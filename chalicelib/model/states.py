@@ -1,0 +1,80 @@
+"""The states of a job and of an instance, as they are stored and shown."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class JobState(StrEnum):
+    NEW = "NEW"
+    SCHEDULED = "SCHEDULED"
+    SUSPENDED = "SUSPENDED"
+    EXPIRED = "EXPIRED"
+    DELETED = "DELETED"
+
+
+class InstanceState(StrEnum):
+    WAITING = "WAITING"
+    LAUNCHING = "LAUNCHING"
+    LAUNCHED = "LAUNCHED"
+    RUNNING = "RUNNING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    TIMED_OUT = "TIMED_OUT"
+    KILLED = "KILLED"
+    SKIPPED = "SKIPPED"
+
+
+IN_FLIGHT = frozenset({InstanceState.LAUNCHING, InstanceState.LAUNCHED, InstanceState.RUNNING})
+TERMINAL = frozenset(InstanceState) - IN_FLIGHT - {InstanceState.WAITING}
+
+
+class InstanceKind(StrEnum):
+    """Why an instance exists: its schedule, a person's trigger, or a backfill."""
+
+    SCHEDULED = "SCHEDULED"
+    MANUAL = "MANUAL"
+    BACKFILL = "BACKFILL"
+
+
+class StopKind(StrEnum):
+    """What a run in flight was asked to end as."""
+
+    KILL = "KILL"
+    TIME_OUT = "TIME_OUT"
+
+
+class Reason(StrEnum):
+    """Why an instance is in its state, or why a range of nominal times has no instance."""
+
+    # of an instance that waits
+    RETRY = "RETRY"
+    MAX_ACTIVE = "MAX_ACTIVE"
+    JOB_SUSPENDED = "JOB_SUSPENDED"
+    TARGET_REFUSED = "TARGET_REFUSED"
+    # of an instance that ended
+    RUN_FAILED = "RUN_FAILED"
+    LAUNCH_FAILED = "LAUNCH_FAILED"
+    LAUNCH_LOST = "LAUNCH_LOST"
+    RUN_LOST = "RUN_LOST"
+    RUN_TIMEOUT = "RUN_TIMEOUT"
+    WAIT_TIMEOUT = "WAIT_TIMEOUT"
+    KILLED = "KILLED"
+    STOP_UNCONFIRMED = "STOP_UNCONFIRMED"
+    OVERLAP = "OVERLAP"
+    JOB_DELETED = "JOB_DELETED"
+    # of a skip range
+    SUSPENDED = "SUSPENDED"
+    EXPIRED = "EXPIRED"
+    CATCH_UP_LIMIT = "CATCH_UP_LIMIT"
+    CATCH_UP_LATEST = "CATCH_UP_LATEST"
+    CATCH_UP_NONE = "CATCH_UP_NONE"
+    CATCH_UP_WINDOW = "CATCH_UP_WINDOW"
+
+
+class Role(StrEnum):
+    """What a principal may do with an owner's jobs; each includes the one before."""
+
+    VIEWER = "viewer"
+    OPERATOR = "operator"
+    OWNER = "owner"
