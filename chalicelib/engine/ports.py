@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -26,6 +27,10 @@ class Clock(Protocol):
 class Ids(Protocol):
     def new(self) -> str:
         """32 hex digits, never given before, growing with time."""
+        ...
+
+    def secret(self) -> str:
+        """32 hex digits that nobody can guess."""
         ...
 
 
@@ -165,7 +170,7 @@ class Transaction(Reader, Protocol):
         ...
 
     def wake_queued(self, job_id: str, now_ms: int, count: int) -> int:
-        """The oldest ones that wait for their turn (WAITING, wake_ms NULL, reason MAX_ACTIVE) wake now."""
+        """The oldest that wait for their turn (WAITING, reason MAX_ACTIVE) wake now, reason NULL."""
         ...
 
     def skip_waiting(self, job_id: str, now_ms: int, reason: str) -> int:
@@ -263,7 +268,7 @@ class Control(Protocol):
         ...
 
     def on_stop(self, cancel: Callable[[], None]) -> None:
-        """Call ``cancel`` once, from another thread, as soon as the run must stop (now, if it must already)."""
+        """Call ``cancel`` once, from any thread, as soon as the run must stop."""
         ...
 
     def wait(self, seconds: float) -> bool:
@@ -332,6 +337,10 @@ class Stops(Protocol):
     """Tells runs in this process of a stop at once; elsewhere they read it with their lease."""
 
     def notify(self, instance_ids: Sequence[str]) -> None: ...
+
+    def watch(self, instance_id: str, look: Callable[[], None]) -> AbstractContextManager[None]:
+        """While the context is open, ``notify`` of that instance calls ``look``, from any thread."""
+        ...
 
 
 class Listener(Protocol):

@@ -1,0 +1,31 @@
+"""The verbs of Noonday. Each is one transaction: lock, settle what is past, change, record."""
+
+from chalicelib.engine.commands.instances import kill, trigger
+from chalicelib.engine.commands.lifecycle import delete, expire, resume, schedule, suspend
+from chalicelib.engine.commands.people import (
+    create_owner,
+    create_token,
+    register_token,
+    remove_member,
+    set_member,
+)
+from chalicelib.engine.commands.submission import check, patch, submit, update
+
+__all__ = [
+    "check",
+    "create_owner",
+    "create_token",
+    "delete",
+    "expire",
+    "kill",
+    "patch",
+    "register_token",
+    "remove_member",
+    "resume",
+    "schedule",
+    "set_member",
+    "submit",
+    "suspend",
+    "trigger",
+    "update",
+]

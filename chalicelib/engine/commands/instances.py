@@ -1,0 +1,189 @@
+"""trigger and kill: what people do with single instances."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from chalicelib.engine.access import find_instance, lock_job, require
+from chalicelib.engine.completion import ended
+from chalicelib.engine.disposition import new_instance, timetable_of
+from chalicelib.engine.engine import Engine
+from chalicelib.engine.facts import Commanded
+from chalicelib.engine.once import Once, transact_once
+from chalicelib.engine.ports import Remembered, Transaction
+from chalicelib.engine.stopping import request_stop
+from chalicelib.engine.views import InstanceView
+from chalicelib.engine.wakeups import ring
+from chalicelib.model.definition import Value
+from chalicelib.model.errors import AlreadyExists, InvalidInput, Problem, WrongState
+from chalicelib.model.event import Event
+from chalicelib.model.identity import instance_id
+from chalicelib.model.instance import Instance
+from chalicelib.model.instants import format_instant
+from chalicelib.model.job import Job
+from chalicelib.model.principal import Principal
+from chalicelib.model.states import (
+    TERMINAL,
+    InstanceKind,
+    InstanceState,
+    JobState,
+    Reason,
+    Role,
+    StopKind,
+)
+from chalicelib.state_machine import InstanceEvent
+
+
+def trigger(
+    engine: Engine,
+    principal: Principal,
+    job_ref: str,
+    *,
+    nominal_ms: int | None = None,
+    parameters: Mapping[str, Value] | None = None,
+    reason: str | None = None,
+    once: Once | None = None,
+) -> InstanceView | Remembered:
+    """An instance that a person asks for: now, or for a past nominal time that has none.
+
+    Raises:
+        AlreadyExists: that nominal time has its instance.
+        InvalidInput: a parameter that the job does not have, or a time that is not its own.
+        WrongState: the job is deleted.
+    """
+
+    def unit(tx: Transaction) -> InstanceView:
+        now = engine.clock.now_ms()
+        job = lock_job(tx, principal, job_ref, Role.OPERATOR)
+        if job.state is JobState.DELETED:
+            raise WrongState(f"the job {job.name} is deleted; it runs no more")
+        given = _checked_parameters(job, parameters or {})
+        at_ms = tx.next_free_ms(job.id, now) if nominal_ms is None else nominal_ms
+        if nominal_ms is not None:
+            _check_nominal(tx, job, nominal_ms)
+        instance = new_instance(job, at_ms, now, InstanceKind.MANUAL, given)
+        tx.insert_instances([instance])
+        tx.insert_events([_event(engine, instance, principal, "TRIGGER", now, reason)])
+        return InstanceView(instance, job.name, ())
+
+    view = transact_once(engine, principal, once, unit)
+    if isinstance(view, InstanceView):
+        _announce(engine, "TRIGGER", view.instance, principal)
+    return view
+
+
+def _checked_parameters(job: Job, given: Mapping[str, Value]) -> str:
+    defaults = job.definition.parameters
+    problems = [
+        Problem(
+            f"parameters.{name}",
+            f"is no parameter of {job.name}; it has {', '.join(sorted(defaults)) or 'none'}",
+            value,
+        )
+        for name, value in given.items()
+        if name not in defaults
+    ]
+    if problems:
+        raise InvalidInput(problems)
+    return json.dumps(dict(given), sort_keys=True)
+
+
+def _check_nominal(tx: Transaction, job: Job, nominal_ms: int) -> None:
+    shown = format_instant(nominal_ms)
+    timetable = timetable_of(job)
+    if timetable.next_after(nominal_ms - 1) != nominal_ms:
+        near = timetable.next_after(nominal_ms)
+        hint = f"; the next one after it is {format_instant(near)}" if near is not None else ""
+        problem = Problem("nominal_time", f"is no nominal time of {job.name}{hint}", shown)
+        raise InvalidInput([problem])
+    if tx.instances_by_id([instance_id(job.id, nominal_ms)]):
+        raise AlreadyExists(f"{job.name} has an instance for {shown}; rerun that one")
+    if nominal_ms >= job.cursor_ms and job.state is JobState.SCHEDULED:
+        problem = Problem(
+            "nominal_time", "lies ahead: the schedule will launch it; trigger without a time", shown
+        )
+        raise InvalidInput([problem])
+
+
+@dataclass(frozen=True, slots=True)
+class _Killed:
+    instance: Instance
+    moved: bool
+    freed: bool = False
+
+
+def kill(
+    engine: Engine, principal: Principal, instance_id: str, *, reason: str | None = None
+) -> InstanceView:
+    """End an instance: at once when it waits, by a stop request when it is in flight.
+
+    Asking again is no error. The run's own end wins when it comes first.
+
+    Raises:
+        WrongState: it has ended already, and not by a kill.
+    """
+
+    def unit(tx: Transaction) -> tuple[_Killed, str]:
+        now = engine.clock.now_ms()
+        seen = find_instance(tx, principal, instance_id)
+        require(principal, seen.owner, Role.OPERATOR)
+        jobs = tx.lock_jobs([seen.job_id])
+        [instance] = tx.lock_instances([instance_id])
+        killed = _killed(instance, principal, reason, now)
+        if killed.moved:
+            tx.save_instances([killed.instance])
+            tx.insert_events([_event(engine, killed.instance, principal, "KILL", now, reason)])
+        if killed.freed:
+            tx.wake_queued(instance.job_id, now, 1)
+        return killed, jobs[0].name
+
+    killed, name = engine.store.transact(unit)
+    if killed.moved:
+        engine.stops.notify([instance_id])
+        _announce(engine, "KILL", killed.instance, principal)
+    superseded = engine.store.read(lambda reader: reader.runs([instance_id]))[instance_id]
+    return InstanceView(killed.instance, name, superseded)
+
+
+def _killed(instance: Instance, principal: Principal, reason: str | None, now: int) -> _Killed:
+    if instance.state is InstanceState.WAITING:
+        after = ended(instance, InstanceEvent.KILL, Reason.KILLED, now)
+        return _Killed(after, moved=True, freed=instance.active)
+    if instance.state is InstanceState.KILLED:
+        return _Killed(instance, moved=False)
+    if instance.state in TERMINAL:
+        raise WrongState(
+            f"the instance has ended as {instance.state}; only one that waits or runs can be killed"
+        )
+    if instance.stop is not None and instance.stop.kind is StopKind.KILL:
+        return _Killed(instance, moved=False)
+    return _Killed(request_stop(instance, StopKind.KILL, principal.name, reason, now), moved=True)
+
+
+def _announce(engine: Engine, verb: str, instance: Instance, principal: Principal) -> None:
+    now = engine.clock.now_ms()
+    engine.listener(Commanded(now, verb, instance.job_id, instance.id, principal.name))
+    ring(engine, [now])
+
+
+def _event(
+    engine: Engine,
+    instance: Instance,
+    principal: Principal,
+    verb: str,
+    now: int,
+    reason: str | None,
+) -> Event:
+    return Event(
+        id=engine.ids.new(),
+        owner=instance.owner,
+        job_id=instance.job_id,
+        instance_id=instance.id,
+        at_ms=now,
+        actor=principal.name,
+        verb=verb,
+        reason=reason,
+        detail_json=json.dumps({"run": instance.run, "nominal_ms": instance.nominal_ms}),
+    )

@@ -1,0 +1,132 @@
+"""Settle, then change: what every command on a job does around its own effect."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from chalicelib.engine.access import lock_job
+from chalicelib.engine.disposition import armed, dispose
+from chalicelib.engine.engine import Engine
+from chalicelib.engine.facts import Commanded
+from chalicelib.engine.ports import Transaction
+from chalicelib.engine.wakeups import ring
+from chalicelib.model.errors import StaleEdit
+from chalicelib.model.event import Event
+from chalicelib.model.job import Job
+from chalicelib.model.principal import Principal
+from chalicelib.model.states import JobState, Role
+from chalicelib.state_machine import JobEvent, move_job
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """Who asks for which event on which job, and why. ``if_match``: the edit the asker has seen."""
+
+    principal: Principal
+    event: JobEvent
+    job_ref: str
+    role: Role = Role.OPERATOR
+    reason: str | None = None
+    if_match: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """What a command's unit leaves behind: the job, what must be looked at soon, and whether it moved."""
+
+    job: Job
+    wakes: tuple[int | None, ...] = ()
+    moved: bool = True
+    stopped: tuple[str, ...] = ()
+
+
+Effect = Callable[[Transaction, Job, int], Changed]
+
+
+def execute(engine: Engine, command: Command, effect: Effect, *, settle: bool = True) -> Job:
+    """Run the command in one transaction; afterwards ring for what it left due.
+
+    ``effect`` gets the settled job in its new state, and the time; it returns the job to be saved.
+    Without ``settle`` it disposes of [cursor, now) itself.
+
+    Raises:
+        NotFound, Forbidden, WrongState, StaleEdit: nothing was changed.
+    """
+
+    def unit(tx: Transaction) -> Changed:
+        now = engine.clock.now_ms()
+        job = lock_job(tx, command.principal, command.job_ref, command.role)
+        check_edit(job, command.if_match)
+        after = move_job(job.state, command.event)
+        if after is job.state and command.event is not JobEvent.UPDATE:
+            return Changed(job, moved=False)
+        settled, wakes = settle_span(tx, job, now) if settle else (job, ())
+        changed = effect(tx, replace(settled, state=after), now)
+        if not changed.moved:
+            return changed
+        saved = stamped(armed(changed.job), command.principal, now)
+        tx.save_jobs([saved])
+        tx.insert_events([job_event(engine, saved, command, job.state)])
+        return replace(changed, job=saved, wakes=(*wakes, *changed.wakes, saved.wake_ms))
+
+    changed = engine.store.transact(unit)
+    if changed.moved:
+        announce(engine, changed, command)
+    return changed.job
+
+
+def announce(engine: Engine, changed: Changed, command: Command) -> None:
+    """After the commit: wake whoever has to act on it."""
+    job = changed.job
+    engine.listener(
+        Commanded(engine.clock.now_ms(), command.event.value, job.id, None, command.principal.name)
+    )
+    if changed.stopped:
+        engine.stops.notify(changed.stopped)
+    ring(engine, changed.wakes)
+
+
+def check_edit(job: Job, if_match: int | None) -> None:
+    """Raises StaleEdit when the asker has seen an older job than the present one."""
+    if if_match is not None and if_match != job.edit:
+        raise StaleEdit(
+            f"the job has moved on: it is at edit {job.edit}, the request was for {if_match}; "
+            "read it again and decide anew"
+        )
+
+
+def settle_span(tx: Transaction, job: Job, now_ms: int) -> tuple[Job, tuple[int, ...]]:
+    """Dispose of [cursor, now) as the sweep would have; the job, and when what appeared is due."""
+    disposition = dispose(job, now_ms, now_ms)
+    tx.insert_instances(disposition.instances)
+    tx.insert_skip_ranges(disposition.skipped)
+    return disposition.job, (now_ms,) if disposition.instances else ()
+
+
+def stamped(job: Job, principal: Principal, now_ms: int) -> Job:
+    return replace(
+        job, edit=job.edit + 1, failures=0, modified_ms=now_ms, modified_by=principal.name
+    )
+
+
+def job_event(
+    engine: Engine,
+    job: Job,
+    command: Command,
+    before: JobState,
+    detail: Mapping[str, object] | None = None,
+) -> Event:
+    """The line of history that a command leaves."""
+    facts = {"from": before, "to": job.state, "revision": job.revision, **(detail or {})}
+    return Event(
+        id=engine.ids.new(),
+        owner=job.owner,
+        job_id=job.id,
+        at_ms=job.modified_ms,
+        actor=command.principal.name,
+        verb=command.event.value,
+        reason=command.reason,
+        detail_json=json.dumps(facts),
+    )

@@ -1,0 +1,219 @@
+"""submit, update, patch: a definition is checked as a whole, and then it is a job's or nothing happened."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from pydantic import ValidationError
+
+from chalicelib.engine.access import choose_owner, require
+from chalicelib.engine.commands.settling import (
+    Changed,
+    Command,
+    announce,
+    execute,
+    job_event,
+)
+from chalicelib.engine.disposition import armed
+from chalicelib.engine.engine import Engine
+from chalicelib.engine.once import Once, transact_once
+from chalicelib.engine.ports import Remembered, Transaction
+from chalicelib.model.definition import Definition
+from chalicelib.model.errors import InvalidInput, Problem
+from chalicelib.model.job import Job
+from chalicelib.model.principal import Principal
+from chalicelib.model.states import JobState, Role
+from chalicelib.model.template import problems_in
+from chalicelib.model.violations import problems_of
+from chalicelib.schedule import compile_schedule, with_start
+from chalicelib.state_machine import JobEvent
+
+
+def check(
+    engine: Engine, principal: Principal, definition: Definition, *, owner: str | None = None
+) -> Definition:
+    """The definition as it would be stored, its start written in.
+
+    Raises:
+        InvalidInput: all that is wrong with it, each with its field.
+        Forbidden: the principal may not submit for that owner.
+    """
+    require(principal, choose_owner(principal, owner), Role.OWNER)
+    return _checked(engine, definition, engine.clock.now_ms())
+
+
+def submit(
+    engine: Engine,
+    principal: Principal,
+    definition: Definition,
+    *,
+    owner: str | None = None,
+    schedule: bool = False,
+    reason: str | None = None,
+    once: Once | None = None,
+) -> Job | Remembered:
+    """A new job, NEW or at once SCHEDULED.
+
+    Raises:
+        InvalidInput, Forbidden, NameTaken, KeyReused: nothing was changed.
+    """
+    chosen = choose_owner(principal, owner)
+    require(principal, chosen, Role.OWNER)
+    job_id = engine.ids.new()
+    event = JobEvent.SCHEDULE if schedule else JobEvent.UPDATE
+    command = Command(principal, event, job_id, Role.OWNER, reason)
+
+    def unit(tx: Transaction) -> Job:
+        now = engine.clock.now_ms()
+        stored = _checked(engine, definition, now)
+        job = _new_job(job_id, chosen, principal, stored, now)
+        if schedule:
+            job = armed(replace(job, state=JobState.SCHEDULED))
+        tx.insert_owner(chosen, now)
+        tx.insert_job(job)
+        submitted = job_event(engine, job, command, JobState.NEW)
+        tx.insert_events([replace(submitted, verb="SUBMIT")])
+        return job
+
+    job = transact_once(engine, principal, once, unit)
+    if isinstance(job, Job):
+        announce(engine, Changed(job, (job.wake_ms,)), command)
+    return job
+
+
+def update(
+    engine: Engine,
+    principal: Principal,
+    job_ref: str,
+    definition: Definition,
+    *,
+    if_match: int | None = None,
+    reason: str | None = None,
+) -> Job:
+    """Replace the definition from now on; instances keep the revision they were created with.
+
+    A definition without a start keeps the job's: it is the same schedule, not a new one. An equal
+    definition is no update.
+    """
+
+    def revised(_: Job) -> Definition:
+        return definition
+
+    return _revise(engine, principal, job_ref, revised, if_match, reason)
+
+
+def patch(
+    engine: Engine,
+    principal: Principal,
+    job_ref: str,
+    merge_patch: Mapping[str, Any],
+    *,
+    if_match: int | None = None,
+    reason: str | None = None,
+) -> Job:
+    """Change what the patch names, leave the rest (RFC 7396: null removes, objects merge)."""
+
+    def revised(job: Job) -> Definition:
+        document = merged(json.loads(job.definition_json), merge_patch)
+        try:
+            return Definition.model_validate(document)
+        except ValidationError as error:
+            raise InvalidInput(problems_of(error, Definition)) from None
+
+    return _revise(engine, principal, job_ref, revised, if_match, reason)
+
+
+def merged(document: Any, merge_patch: Any) -> Any:
+    """RFC 7396, section 2."""
+    if not isinstance(merge_patch, Mapping):
+        return merge_patch
+    result = dict(document) if isinstance(document, Mapping) else {}
+    for key, value in merge_patch.items():
+        if value is None:
+            result.pop(key, None)
+        else:
+            result[key] = merged(result.get(key), value)
+    return result
+
+
+def _revise(
+    engine: Engine,
+    principal: Principal,
+    job_ref: str,
+    revised: Callable[[Job], Definition],
+    if_match: int | None,
+    reason: str | None,
+) -> Job:
+    """``revised`` makes the new definition from the job as it is under the lock."""
+
+    def effect(tx: Transaction, job: Job, now: int) -> Changed:
+        wanted = _with_start_of(job, revised(job))
+        stored = _checked(engine, wanted, now)
+        if stored.to_json() == job.definition_json:
+            return Changed(job, moved=False)
+        after = replace(
+            job,
+            name=stored.name,
+            revision=job.revision + 1,
+            definition_json=stored.to_json(),
+            modified_ms=now,
+            modified_by=principal.name,
+        )
+        if job.state is JobState.NEW:  # nothing was ever accounted for: the new start counts
+            start_ms = compile_schedule(stored.schedule, submitted_ms=now).start_ms
+            after = replace(after, cursor_ms=start_ms)
+        tx.revise_job(after)
+        return Changed(after)
+
+    command = Command(principal, JobEvent.UPDATE, job_ref, Role.OWNER, reason, if_match)
+    return execute(engine, command, effect)
+
+
+def _with_start_of(job: Job, definition: Definition) -> Definition:
+    if definition.schedule.start is not None or definition.schedule.at is not None:
+        return definition
+    schedule = definition.schedule.model_copy(update={"start": job.definition.schedule.start})
+    return definition.model_copy(update={"schedule": schedule})
+
+
+def _new_job(
+    job_id: str, owner: str, principal: Principal, definition: Definition, now: int
+) -> Job:
+    start_ms = compile_schedule(definition.schedule, submitted_ms=now).start_ms
+    return Job(
+        id=job_id,
+        owner=owner,
+        name=definition.name,
+        state=JobState.NEW,
+        revision=1,
+        definition_json=definition.to_json(),
+        cursor_ms=start_ms,
+        wake_ms=None,
+        created_ms=now,
+        created_by=principal.name,
+        modified_ms=now,
+        modified_by=principal.name,
+    )
+
+
+def _checked(engine: Engine, definition: Definition, now: int) -> Definition:
+    problems = list(_problems(engine, definition, now))
+    if problems:
+        raise InvalidInput(problems)
+    schedule = with_start(definition.schedule, now)
+    return definition.model_copy(update={"schedule": schedule})
+
+
+def _problems(engine: Engine, definition: Definition, now: int) -> Iterator[Problem]:
+    try:
+        compile_schedule(definition.schedule, submitted_ms=now)
+    except InvalidInput as error:
+        yield from error.problems
+    yield from problems_in(definition.target, definition.parameters)
+    try:
+        engine.targets.validate(definition.target)
+    except InvalidInput as error:
+        yield from error.problems

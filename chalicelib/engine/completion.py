@@ -1,0 +1,224 @@
+"""What follows from how a call to a target ended: pure, one function for every outcome.
+
+``follow`` decides one instance; ``settle`` applies many in one transaction, under the locks of their jobs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+
+from chalicelib.engine.outcomes import (
+    Dropped,
+    Failed,
+    Launched,
+    Outcome,
+    Pending,
+    Refused,
+    Running,
+    Stopped,
+    Succeeded,
+    Unknown,
+)
+from chalicelib.model.definition import Policies, Retries
+from chalicelib.model.instance import Claim, Instance
+from chalicelib.model.instants import parse_duration
+from chalicelib.model.states import TERMINAL, InstanceState, Reason, StopKind
+from chalicelib.state_machine import InstanceEvent, move_instance
+
+POLL_MS = 30_000
+REFUSED_MS = 30_000
+
+_STOP_EVENTS = {
+    StopKind.KILL: (InstanceEvent.KILL, Reason.KILLED),
+    StopKind.TIME_OUT: (InstanceEvent.TIME_OUT, Reason.RUN_TIMEOUT),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """``instance`` after an outcome; ``may_retry``: another attempt could help."""
+
+    instance: Instance
+    may_retry: bool = False
+
+
+def follow(instance: Instance, outcome: Outcome, now_ms: int) -> Followed:
+    """The instance after the outcome of its latest run; the same value when nothing follows.
+
+    A run that has ended stays as it ended: what comes later is somebody else's to record.
+    """
+    if instance.state in TERMINAL or instance.state is InstanceState.WAITING:
+        return Followed(instance)
+    match outcome:
+        case Dropped() | Unknown():
+            return Followed(instance)
+        case Launched(external_id, url):
+            return Followed(_launched(instance, external_id, url, now_ms))
+        case Running():
+            return Followed(_running(instance, now_ms))
+        case Pending():
+            return Followed(_looked_at(instance, now_ms))
+        case Refused(error):
+            return Followed(_refused(instance, error, now_ms))
+        case Succeeded(result_path, log_path):
+            after = ended(instance, InstanceEvent.SUCCESS, None, now_ms)
+            return Followed(replace(after, result_path=result_path, log_path=log_path))
+        case Stopped(log_path):
+            return _stopped(instance, log_path, now_ms)
+        case Failed():
+            return _failed(instance, outcome, now_ms)
+
+
+def retried(instance: Instance, policies: Policies, now_ms: int) -> Instance:
+    """The next run, which waits for its delay and keeps the slot; the same value if none is left."""
+    if instance.attempt >= policies.retries.max_attempts:
+        return instance
+    wake_ms = now_ms + retry_delay_ms(instance, policies.retries)
+    return replace(
+        next_run(instance, Reason.RETRY, wake_ms=wake_ms, now_ms=now_ms),
+        attempt=instance.attempt + 1,
+        active=True,
+        deadline_ms=wake_ms + parse_duration(policies.timeouts.wait),
+    )
+
+
+def stop_unconfirmed(instance: Instance, now_ms: int) -> Followed:
+    """Nobody confirmed the stop in time: the run ends as it was asked to, and is not tried again."""
+    if instance.stop is None or instance.state in TERMINAL:
+        return Followed(instance)
+    event, _ = _STOP_EVENTS[instance.stop.kind]
+    after = ended(instance, event, Reason.STOP_UNCONFIRMED, now_ms)
+    error = "the target did not confirm the stop; the run may still be going on"
+    return Followed(replace(after, error=error))
+
+
+def wait_timed_out(instance: Instance, now_ms: int) -> Followed:
+    """It waited too long for its launch."""
+    if instance.state is not InstanceState.WAITING:
+        return Followed(instance)
+    return Followed(ended(instance, InstanceEvent.TIME_OUT, Reason.WAIT_TIMEOUT, now_ms))
+
+
+def ended(instance: Instance, event: InstanceEvent, reason: str | None, now_ms: int) -> Instance:
+    """The terminal instance: its slot is free, nothing looks at it again."""
+    return replace(
+        instance,
+        state=move_instance(instance.state, event),
+        reason=reason,
+        active=False,
+        wake_ms=None,
+        deadline_ms=None,
+        claim=replace(instance.claim, lease_ms=None),
+        ended_ms=now_ms,
+        version=_next(instance),
+    )
+
+
+def _launched(instance: Instance, external_id: str, url: str | None, now_ms: int) -> Instance:
+    """Adopting what was found again is the same: the state may have moved on already."""
+    if instance.state is not InstanceState.LAUNCHING:
+        return instance
+    after = replace(
+        instance,
+        state=move_instance(instance.state, InstanceEvent.CONDITIONS_MET),
+        reason=None,
+        external_id=external_id,
+        external_url=url,
+        launched_ms=now_ms,
+        claim=replace(instance.claim, lease_ms=None),
+        version=_next(instance),
+    )
+    return replace(after, wake_ms=_look_again(after, now_ms))
+
+
+def _running(instance: Instance, now_ms: int) -> Instance:
+    return replace(
+        instance,
+        state=move_instance(instance.state, InstanceEvent.RUN),
+        started_ms=instance.started_ms or now_ms,
+        wake_ms=_look_again(instance, now_ms),
+        version=_next(instance),
+    )
+
+
+def _refused(instance: Instance, error: str, now_ms: int) -> Instance:
+    """Definitely not taken: the same run waits, keeps its slot, and is tried again."""
+    if instance.state is not InstanceState.LAUNCHING:
+        return instance
+    return replace(
+        instance,
+        state=move_instance(instance.state, InstanceEvent.CONDITIONS_NOT_MET),
+        reason=Reason.TARGET_REFUSED,
+        waiting_on=error,
+        claim=replace(instance.claim, lease_ms=None),
+        wake_ms=now_ms + REFUSED_MS,
+        version=_next(instance),
+    )
+
+
+def _stopped(instance: Instance, log_path: str | None, now_ms: int) -> Followed:
+    if instance.stop is None:  # it says that it was stopped, but not by us
+        return _failed(
+            instance, Failed("the run was stopped from outside", log_path=log_path), now_ms
+        )
+    event, reason = _STOP_EVENTS[instance.stop.kind]
+    after = replace(ended(instance, event, reason, now_ms), log_path=log_path)
+    return Followed(after, may_retry=instance.stop.kind is StopKind.TIME_OUT)
+
+
+def _failed(instance: Instance, failed: Failed, now_ms: int) -> Followed:
+    began = instance.state in (InstanceState.RUNNING, InstanceState.LAUNCHED)
+    reason = Reason.RUN_FAILED if began else Reason.LAUNCH_FAILED
+    if failed.lost:
+        reason = Reason.RUN_LOST if began else Reason.LAUNCH_LOST
+    after = ended(instance, InstanceEvent.FAILURE, reason, now_ms)
+    after = replace(after, error=failed.error, log_path=failed.log_path)
+    killed = instance.stop is not None and instance.stop.kind is StopKind.KILL
+    return Followed(after, may_retry=failed.retry and not killed)
+
+
+def next_run(instance: Instance, reason: str, *, wake_ms: int, now_ms: int) -> Instance:
+    """A new run of an instance that has ended; the old one is the caller's to archive."""
+    return replace(
+        instance,
+        state=move_instance(instance.state, InstanceEvent.RERUN),
+        reason=reason,
+        run=instance.run + 1,
+        wake_ms=wake_ms,
+        claim=Claim(epoch=instance.claim.epoch),
+        stop=None,
+        external_id=None,
+        external_url=None,
+        handle=None,
+        result_path=None,
+        log_path=None,
+        error=None,
+        run_created_ms=now_ms,
+        ready_ms=None,
+        launched_ms=None,
+        started_ms=None,
+        ended_ms=None,
+    )
+
+
+def retry_delay_ms(instance: Instance, retries: Retries) -> int:
+    """Exponential, capped, and spread by a hash of the run's token: the same at every repeat."""
+    grown = parse_duration(retries.delay) * retries.factor ** (instance.attempt - 1)
+    capped = min(grown, parse_duration(retries.max_delay))
+    digest = blake2b(instance.token.encode(), digest_size=8).digest()
+    spread = int.from_bytes(digest, "big") / 2**64 * 2 - 1
+    return max(0, round(capped * (1 + retries.jitter * spread)))
+
+
+def _looked_at(instance: Instance, now_ms: int) -> Instance:
+    return replace(instance, wake_ms=_look_again(instance, now_ms), version=_next(instance))
+
+
+def _look_again(instance: Instance, now_ms: int) -> int:
+    """The next poll, or the run's deadline if that is sooner."""
+    return min(now_ms + POLL_MS, instance.deadline_ms or now_ms + POLL_MS)
+
+
+def _next(instance: Instance) -> int:
+    return instance.version + 1

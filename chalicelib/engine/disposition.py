@@ -1,0 +1,133 @@
+"""What becomes of the nominal times in a span: pure, and the same for the sweep and for every command.
+
+Each nominal time ends as an instance or inside one skip range; the cursor says up to where that is done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from chalicelib.model.definition import CatchUp
+from chalicelib.model.identity import instance_id
+from chalicelib.model.instance import Instance
+from chalicelib.model.instants import parse_duration
+from chalicelib.model.job import Job, SkipRange
+from chalicelib.model.states import InstanceKind, JobState, Reason
+from chalicelib.schedule import Timetable, compile_schedule, fires_before
+
+ON_TIME_MS = (
+    60_000  # a nominal time this young is not late: the minute hand may just have been lost once
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Disposition:
+    """``job`` with its cursor moved, and what the move left behind."""
+
+    job: Job
+    instances: tuple[Instance, ...] = ()
+    skipped: tuple[SkipRange, ...] = ()
+
+
+def timetable_of(job: Job) -> Timetable:
+    """The job's schedule; a stored definition always says its start."""
+    return compile_schedule(job.definition.schedule, submitted_ms=job.created_ms)
+
+
+def dispose(job: Job, until_ms: int, now_ms: int, catch_up: CatchUp | None = None) -> Disposition:
+    """Account for every nominal time in [cursor, until), as the job's state demands.
+
+    ``catch_up`` overrides both the state and the job's own policy: a resume that asks for its span.
+    """
+    if job.state is JobState.NEW or until_ms <= job.cursor_ms:
+        return Disposition(job)
+    moved = replace(job, cursor_ms=until_ms)
+    timetable = timetable_of(job)
+    if catch_up is not None or job.state is JobState.SCHEDULED:
+        policy = catch_up or job.definition.policies.catch_up
+        return _catch_up(moved, timetable, job.cursor_ms, now_ms, policy)
+    if job.state is JobState.DELETED:
+        return Disposition(job)
+    reason = Reason.SUSPENDED if job.state is JobState.SUSPENDED else Reason.EXPIRED
+    return Disposition(moved, skipped=_skip(moved, timetable, job.cursor_ms, until_ms, reason))
+
+
+def _catch_up(
+    moved: Job, timetable: Timetable, from_ms: int, now_ms: int, policy: CatchUp
+) -> Disposition:
+    """Newest first, so that ten years of a minutely job cost no more than the limit."""
+    once = moved.definition.schedule.at is not None
+    floor = from_ms if once else max(from_ms, _oldest_wanted(policy, now_ms))
+    limit = 1 if policy.mode == "latest" else policy.limit
+    kept = list(_newest(timetable, moved.cursor_ms, floor, limit))
+    rest_ms = kept[-1] if kept else moved.cursor_ms
+    if len(kept) == limit:
+        full = policy.mode == "latest"
+        reason = Reason.CATCH_UP_LATEST if full else Reason.CATCH_UP_LIMIT
+    else:
+        reason = Reason.CATCH_UP_NONE if policy.mode == "none" else Reason.CATCH_UP_WINDOW
+    return Disposition(
+        moved,
+        tuple(new_instance(moved, nominal_ms, now_ms) for nominal_ms in reversed(kept)),
+        _skip(moved, timetable, from_ms, rest_ms, reason),
+    )
+
+
+def _oldest_wanted(policy: CatchUp, now_ms: int) -> int:
+    if policy.mode == "none":
+        return now_ms - ON_TIME_MS
+    return now_ms - parse_duration(policy.window) if policy.window else 0
+
+
+def _newest(timetable: Timetable, before_ms: int, floor_ms: int, limit: int) -> Iterator[int]:
+    for count, nominal_ms in enumerate(fires_before(timetable, before_ms)):
+        if nominal_ms < floor_ms or count == limit:
+            return
+        yield nominal_ms
+
+
+def _skip(
+    job: Job, timetable: Timetable, from_ms: int, to_ms: int, reason: Reason
+) -> tuple[SkipRange, ...]:
+    """The range, if a nominal time is in it."""
+    newest = timetable.previous_before(to_ms)
+    if newest is None or newest < from_ms:
+        return ()
+    return (SkipRange(job.id, from_ms, to_ms, reason, job.revision),)
+
+
+def new_instance(
+    job: Job,
+    nominal_ms: int,
+    now_ms: int,
+    kind: InstanceKind = InstanceKind.SCHEDULED,
+    parameters_json: str = "{}",
+) -> Instance:
+    """A waiting instance of the job's present revision, due for its launch now."""
+    return Instance(
+        id=instance_id(job.id, nominal_ms),
+        job_id=job.id,
+        owner=job.owner,
+        nominal_ms=nominal_ms,
+        kind=kind,
+        parameters_json=parameters_json,
+        revision=job.revision,
+        wake_ms=now_ms,
+        deadline_ms=now_ms + parse_duration(job.definition.policies.timeouts.wait),
+        created_ms=now_ms,
+        run_created_ms=now_ms,
+    )
+
+
+def armed(job: Job) -> Job:
+    """The job with the time of its next fire, or EXPIRED when nothing can fire any more."""
+    if job.state is JobState.SUSPENDED:
+        until = job.suspension.until_ms if job.suspension else None
+        return replace(job, wake_ms=until)
+    if job.state is not JobState.SCHEDULED:
+        return replace(job, wake_ms=None)
+    next_ms = timetable_of(job).next_after(job.cursor_ms - 1)
+    if next_ms is None:
+        return replace(job, state=JobState.EXPIRED, wake_ms=None)
+    return replace(job, wake_ms=next_ms)

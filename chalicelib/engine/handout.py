@@ -1,0 +1,120 @@
+"""Second half of the sweep: instances whose time has come are handed out, or end, or are asked to stop.
+
+Handing out is a commit before the send: an instance is looked at again if nobody took it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from chalicelib.engine.completion import stop_unconfirmed, wait_timed_out
+from chalicelib.engine.engine import Engine
+from chalicelib.engine.outcomes import Style
+from chalicelib.engine.ports import HandedOut, Transaction
+from chalicelib.engine.settle import ENGINE, Move, Result, settle
+from chalicelib.engine.stopping import request_stop
+from chalicelib.model.instance import Instance
+from chalicelib.model.job import read_definition
+from chalicelib.model.states import InstanceState, StopKind
+
+PATIENCE_MS = 60_000
+LONGEST_PATIENCE_MS = 900_000
+
+
+@dataclass(slots=True)
+class Batch:
+    """What one batch found: whom to hand out, who has ended, and which runs to tell of a stop."""
+
+    looked_at: int = 0
+    lateness_ms: int = 0
+    handed: dict[Style, list[HandedOut]] = field(default_factory=dict)
+    over: list[Result] = field(default_factory=list)
+    stopping: list[str] = field(default_factory=list)
+
+    @property
+    def sent(self) -> int:
+        return sum(len(some) for some in self.handed.values())
+
+
+def hand_out(engine: Engine, limit: int) -> Batch:
+    """Look at at most ``limit`` due instances: commit, then send. A crash in between costs a minute."""
+    batch = engine.store.transact(lambda tx: _look_at_due(engine, tx, limit))
+    if batch.stopping:
+        engine.stops.notify(batch.stopping)
+    for style, handed in batch.handed.items():
+        engine.queue.send(style, handed)
+    settle(engine, batch.over)
+    return batch
+
+
+def _look_at_due(engine: Engine, tx: Transaction, limit: int) -> Batch:
+    now = engine.clock.now_ms()
+    due = tx.lock_due_instances(now, limit)
+    styles = _styles(engine, tx, due)
+    batch = Batch(looked_at=len(due))
+    saved = []
+    for instance in due:
+        batch.lateness_ms = max(batch.lateness_ms, now - (instance.wake_ms or now))
+        over = _over(instance, now)
+        if over is not None:
+            batch.over.append(Result(instance.id, instance.run, None, over))
+            continue
+        saved.append(_looked_at(instance, styles[instance.id], now, batch))
+    if saved:
+        tx.save_instances(saved)
+    return batch
+
+
+def _styles(engine: Engine, tx: Transaction, due: Sequence[Instance]) -> Mapping[str, Style]:
+    if not due:
+        return {}
+    texts = tx.definitions({(one.job_id, one.revision) for one in due})
+    kinds = {key: str(read_definition(text).target["kind"]) for key, text in texts.items()}
+    return {one.id: engine.targets.style(kinds[one.job_id, one.revision]) for one in due}
+
+
+def _over(instance: Instance, now_ms: int) -> Move | None:
+    """How it ends without a target's word, if it does. Its end is settled under its job's lock, not here."""
+    if instance.state is InstanceState.WAITING:
+        late = instance.deadline_ms is not None and instance.deadline_ms <= now_ms
+        return wait_timed_out if late else None
+    late = instance.stop is not None and instance.stop.deadline_ms <= now_ms
+    return stop_unconfirmed if late else None
+
+
+def _looked_at(instance: Instance, style: Style, now_ms: int, batch: Batch) -> Instance:
+    asked = _asked_to_stop(instance, now_ms)
+    if asked.stop is not None:
+        batch.stopping.append(asked.id)
+    lease_ms = asked.claim.lease_ms
+    if lease_ms is not None and lease_ms > now_ms:
+        return replace(asked, wake_ms=_while_held(asked, lease_ms, now_ms), version=_next(instance))
+    after = replace(asked, wake_ms=now_ms + _patience_ms(asked, now_ms), version=_next(instance))
+    batch.handed.setdefault(style, []).append(HandedOut(after.id, after.version))
+    return after
+
+
+def _asked_to_stop(instance: Instance, now_ms: int) -> Instance:
+    """A run whose time is over is asked to end."""
+    if instance.state is InstanceState.WAITING or instance.stop is not None:
+        return instance
+    if instance.deadline_ms is None or instance.deadline_ms > now_ms:
+        return instance
+    return request_stop(instance, StopKind.TIME_OUT, ENGINE, None, now_ms)
+
+
+def _while_held(instance: Instance, lease_ms: int, now_ms: int) -> int:
+    """Somebody looks after the run: come back when the lease, the run's time or the stop's is over."""
+    end = instance.stop.deadline_ms if instance.stop is not None else instance.deadline_ms
+    return min(lease_ms, end) if end is not None and end > now_ms else lease_ms
+
+
+def _patience_ms(instance: Instance, now_ms: int) -> int:
+    """A minute, doubled with its age up to a quarter of an hour: a queue that is slow is not flooded."""
+    age_ms = now_ms - instance.run_created_ms if instance.state is InstanceState.WAITING else 0
+    return min(max(PATIENCE_MS, age_ms), LONGEST_PATIENCE_MS)
+
+
+def _next(instance: Instance) -> int:
+    return instance.version + 1

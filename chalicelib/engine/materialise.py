@@ -1,0 +1,127 @@
+"""First half of the sweep: jobs whose time has come get the instances of their nominal times."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from chalicelib.engine.disposition import armed, dispose
+from chalicelib.engine.engine import Engine
+from chalicelib.engine.facts import JobSetAside
+from chalicelib.engine.ports import Transaction
+from chalicelib.engine.settle import ENGINE
+from chalicelib.model.event import Event
+from chalicelib.model.instance import Instance
+from chalicelib.model.job import Job, SkipRange
+from chalicelib.model.states import JobState
+
+SET_ASIDE_MS = 60_000
+LONGEST_ASIDE_MS = 3_600_000
+
+
+@dataclass(frozen=True, slots=True)
+class Materialised:
+    """One batch: how many jobs were looked at, how late the oldest was, and what was set aside."""
+
+    jobs: int
+    lateness_ms: int
+    set_aside: Sequence[JobSetAside]
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """What one job's turn in the batch leaves to be written."""
+
+    job: Job
+    instances: tuple[Instance, ...] = ()
+    skipped: tuple[SkipRange, ...] = ()
+    events: tuple[Event, ...] = ()
+    resumed_since_ms: int | None = None
+    set_aside: JobSetAside | None = None
+
+
+def materialise(engine: Engine, limit: int) -> Materialised:
+    """Dispose of every due nominal time of at most ``limit`` jobs: one transaction moves their cursors
+    and inserts their instances. A job that raises is set aside alone, and looked at again later."""
+
+    def unit(tx: Transaction) -> Materialised:
+        now = engine.clock.now_ms()
+        due = tx.lock_due_jobs(now, limit)
+        turns = [_turn(engine, job, now) for job in due]
+        _write(tx, turns, now)
+        lateness = max((now - (job.wake_ms or now) for job in due), default=0)
+        aside = [turn.set_aside for turn in turns if turn.set_aside is not None]
+        return Materialised(len(due), lateness, aside)
+
+    batch = engine.store.transact(unit)
+    for fact in batch.set_aside:
+        engine.listener(fact)
+    return batch
+
+
+def _write(tx: Transaction, turns: Sequence[_Turn], now_ms: int) -> None:
+    if not turns:
+        return
+    tx.insert_instances([instance for turn in turns for instance in turn.instances])
+    tx.insert_skip_ranges([skip for turn in turns for skip in turn.skipped])
+    tx.save_jobs([turn.job for turn in turns])
+    tx.insert_events([event for turn in turns for event in turn.events])
+    for turn in turns:
+        if turn.resumed_since_ms is not None:
+            tx.release_instances(turn.job.id, now_ms, turn.resumed_since_ms)
+
+
+def _turn(engine: Engine, job: Job, now_ms: int) -> _Turn:
+    try:
+        if job.state is JobState.SUSPENDED:
+            return _resumed(engine, job, now_ms)
+        return _due(engine, job, now_ms)
+    except Exception as error:  # noqa: BLE001  whatever is wrong with one job must not delay another
+        return _set_aside(job, error, now_ms)
+
+
+def _due(engine: Engine, job: Job, now_ms: int) -> _Turn:
+    disposition = dispose(job, now_ms + 1, now_ms)
+    after = armed(replace(disposition.job, failures=0))
+    expired = after.state is not job.state
+    events = (_event(engine, after, "EXPIRE", now_ms, "the schedule has ended"),) if expired else ()
+    return _Turn(after, disposition.instances, disposition.skipped, events)
+
+
+def _resumed(engine: Engine, job: Job, now_ms: int) -> _Turn:
+    """A suspension with an end: its span is skipped up to that end, and from there the job fires."""
+    suspension = job.suspension
+    if suspension is None or suspension.until_ms is None or suspension.until_ms > now_ms:
+        return _Turn(armed(job))
+    span = dispose(job, suspension.until_ms, now_ms)
+    back = replace(span.job, state=JobState.SCHEDULED, suspension=None, edit=job.edit + 1)
+    turn = _due(engine, back, now_ms)
+    resumed = _event(engine, turn.job, "RESUME", now_ms, "the suspension has ended")
+    return replace(
+        turn,
+        skipped=(*span.skipped, *turn.skipped),
+        events=(resumed, *turn.events),
+        resumed_since_ms=suspension.since_ms,
+    )
+
+
+def _set_aside(job: Job, error: Exception, now_ms: int) -> _Turn:
+    wait_ms = min(SET_ASIDE_MS << min(job.failures, 10), LONGEST_ASIDE_MS)
+    text = f"{type(error).__name__}: {error}"
+    aside = JobSetAside(now_ms, job.id, text, now_ms + wait_ms)
+    later = replace(job, failures=job.failures + 1, wake_ms=now_ms + wait_ms)
+    return _Turn(later, set_aside=aside)
+
+
+def _event(engine: Engine, job: Job, verb: str, now_ms: int, reason: str) -> Event:
+    return Event(
+        id=engine.ids.new(),
+        owner=job.owner,
+        job_id=job.id,
+        at_ms=now_ms,
+        actor=ENGINE,
+        verb=verb,
+        reason=reason,
+        detail_json=json.dumps({"to": job.state, "revision": job.revision}),
+    )

@@ -1,0 +1,149 @@
+"""What people ask: every answer is limited to what the asker may see."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Literal, TypeVar
+
+from chalicelib.engine.access import find_instance, find_job, require
+from chalicelib.engine.disposition import timetable_of
+from chalicelib.engine.engine import Engine
+from chalicelib.engine.filters import EventFilter, InstanceFilter, JobFilter
+from chalicelib.engine.ports import Reader
+from chalicelib.engine.views import InstanceView, Page
+from chalicelib.model.errors import NotFound
+from chalicelib.model.event import Event
+from chalicelib.model.instance import Instance
+from chalicelib.model.job import Job, Revision
+from chalicelib.model.principal import Membership, Principal
+from chalicelib.model.states import JobState, Role
+from chalicelib.schedule import Explanation, explain
+
+T = TypeVar("T")
+
+
+def job(engine: Engine, principal: Principal, job_ref: str) -> Job:
+    """By id (also a deleted one), name, or owner:name."""
+    return engine.store.read(lambda reader: find_job(reader, principal, job_ref))
+
+
+def jobs(engine: Engine, principal: Principal, wanted: JobFilter) -> Page[Job]:
+    rows = engine.store.read(lambda reader: reader.jobs(_one_more(wanted), principal.sees))
+    return _page(rows, wanted.limit, lambda row: row.id)
+
+
+def revisions(engine: Engine, principal: Principal, job_ref: str) -> Sequence[Revision]:
+    def work(reader: Reader) -> Sequence[Revision]:
+        return reader.revisions(find_job(reader, principal, job_ref).id)
+
+    return engine.store.read(work)
+
+
+def instance(engine: Engine, principal: Principal, instance_id: str) -> InstanceView:
+    def work(reader: Reader) -> InstanceView:
+        return _views(reader, [find_instance(reader, principal, instance_id)])[0]
+
+    return engine.store.read(work)
+
+
+def instances(
+    engine: Engine, principal: Principal, wanted: InstanceFilter, job_ref: str | None = None
+) -> Page[InstanceView]:
+    """Newest nominal time first; of one job if it is named."""
+
+    def work(reader: Reader) -> Page[InstanceView]:
+        narrowed = wanted
+        if job_ref is not None:
+            narrowed = replace(wanted, job_id=find_job(reader, principal, job_ref).id)
+        rows = reader.instances(_one_more(narrowed), principal.sees)
+        page = _page(rows, wanted.limit, lambda row: row.id)
+        return Page(_views(reader, page.items), page.next)
+
+    return engine.store.read(work)
+
+
+def events(
+    engine: Engine, principal: Principal, wanted: EventFilter, job_ref: str | None = None
+) -> Page[Event]:
+    """Newest first; of one job if it is named."""
+
+    def work(reader: Reader) -> Page[Event]:
+        narrowed = wanted
+        if job_ref is not None:
+            narrowed = replace(wanted, job_id=find_job(reader, principal, job_ref).id)
+        rows = reader.events(_one_more(narrowed), principal.sees)
+        return _page(rows, wanted.limit, lambda row: row.id)
+
+    return engine.store.read(work)
+
+
+def upcoming(engine: Engine, principal: Principal, job_ref: str, count: int) -> Explanation:
+    """The next nominal times, as the definition says them, whether or not the job is scheduled."""
+    found = job(engine, principal, job_ref)
+    now = engine.clock.now_ms()
+    return explain(found.definition.schedule, after_ms=now, count=count)
+
+
+def next_fire(engine: Engine, job: Job) -> int | None:
+    """When the job will fire next; None when it will not as things stand."""
+    if job.state is not JobState.SCHEDULED:
+        return None
+    return timetable_of(job).next_after(max(job.cursor_ms, engine.clock.now_ms()) - 1)
+
+
+def artifact(
+    engine: Engine,
+    principal: Principal,
+    instance_id: str,
+    run: int | None,
+    which: Literal["log", "result"],
+) -> tuple[str, bytes]:
+    """The path and the bytes of what a run left; of the latest run unless one is named.
+
+    Raises:
+        NotFound: there is no such run, it left none, or it is gone.
+    """
+    view = instance(engine, principal, instance_id)
+    runs = [one for one in view.runs if run in (None, one.number)]
+    if not runs:
+        raise NotFound(f"the instance has runs 1 to {view.instance.run}, not {run}")
+    path = runs[-1].log_path if which == "log" else runs[-1].result_path
+    if path is None:
+        raise NotFound(f"run {runs[-1].number} of this instance ({runs[-1].state}) left no {which}")
+    return path, engine.artifacts.read(path)
+
+
+def owners(engine: Engine, principal: Principal) -> Sequence[str]:
+    every = engine.store.read(lambda reader: reader.owners())
+    return [name for name in every if principal.admin or name in principal.roles]
+
+
+def members(engine: Engine, principal: Principal, owner: str) -> Sequence[Membership]:
+    """Raises NotFound when there is no such owner, for this principal."""
+    if owner not in owners(engine, principal):
+        raise NotFound(f"there is no owner {owner!r}")
+    require(principal, owner, Role.VIEWER)
+    return engine.store.read(lambda reader: reader.memberships(owner))
+
+
+def _views(reader: Reader, rows: Sequence[Instance]) -> Sequence[InstanceView]:
+    if not rows:
+        return ()
+    names = reader.job_names({row.job_id for row in rows})
+    superseded = reader.runs([row.id for row in rows if row.run > 1])
+    return [InstanceView(row, names[row.job_id], superseded.get(row.id, ())) for row in rows]
+
+
+F = TypeVar("F", JobFilter, InstanceFilter, EventFilter)
+
+
+def _one_more(wanted: F) -> F:
+    """One row more than the page tells whether there is another page."""
+    return replace(wanted, limit=wanted.limit + 1)
+
+
+def _page(rows: Sequence[T], limit: int, key: Callable[[T], str]) -> Page[T]:
+    if len(rows) <= limit:
+        return Page(rows, None)
+    return Page(rows[:limit], key(rows[limit - 1]))

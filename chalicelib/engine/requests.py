@@ -1,0 +1,75 @@
+"""What a run sends to its target: a pure function of instance, run and revision."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from chalicelib.engine.ports import LaunchRequest
+from chalicelib.model.definition import Definition, Value
+from chalicelib.model.instance import Instance
+from chalicelib.model.template import Values, render
+from chalicelib.schedule import compile_schedule
+
+
+def launch_request(instance: Instance, job_name: str, definition: Definition) -> LaunchRequest:
+    """The same bytes at every repeat of the same run.
+
+    Raises:
+        ValueError: a template cannot be rendered.
+    """
+    timetable = compile_schedule(definition.schedule, submitted_ms=instance.created_ms)
+    parameters = {**definition.parameters, **json.loads(instance.parameters_json)}
+    values = Values(
+        nominal_ms=instance.nominal_ms,
+        previous_ms=timetable.previous_before(instance.nominal_ms),
+        next_ms=timetable.next_after(instance.nominal_ms),
+        zone=timetable.zone,
+        job_name=job_name,
+        job_id=instance.job_id,
+        instance_id=instance.id,
+        run=instance.run,
+        token=instance.token,
+        parameters=parameters,
+    )
+    return LaunchRequest(
+        token=instance.token,
+        instance_id=instance.id,
+        job_id=instance.job_id,
+        job_name=job_name,
+        owner=instance.owner,
+        run=instance.run,
+        kind=str(definition.target["kind"]),
+        spec=render(definition.target, values),
+        bindings=_bindings(values, parameters),
+        handle=json.loads(instance.handle) if instance.handle else None,
+        external_id=instance.external_id,
+        deadline_ms=instance.deadline_ms or 0,
+    )
+
+
+def _bindings(
+    values: Values, parameters: Mapping[str, Value]
+) -> Mapping[str, str | int | float | bool | None]:
+    """What SQL may bind: parameters, and times in the job's zone as SQL writes them."""
+    fixed: dict[str, Any] = {
+        "nominal_time": _sql_time(values.nominal_ms, values.zone),
+        "nominal_date": _sql_time(values.nominal_ms, values.zone)[:10],
+        "nominal_ms": values.nominal_ms,
+        "previous_time": values.previous_ms and _sql_time(values.previous_ms, values.zone),
+        "next_time": values.next_ms and _sql_time(values.next_ms, values.zone),
+        "job_name": values.job_name,
+        "job_id": values.job_id,
+        "instance_id": values.instance_id,
+        "run": values.run,
+        "token": values.token,
+    }
+    return {**parameters, **fixed}
+
+
+def _sql_time(instant_ms: int, zone: ZoneInfo) -> str:
+    local = datetime.fromtimestamp(instant_ms / 1000, UTC).astimezone(zone)
+    return local.strftime("%Y-%m-%d %H:%M:%S")

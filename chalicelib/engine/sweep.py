@@ -1,0 +1,58 @@
+"""The sweep: what the engine does when an alarm rings. It looks at everything due, and moves it on."""
+
+from __future__ import annotations
+
+from chalicelib.engine.engine import Engine
+from chalicelib.engine.facts import Swept
+from chalicelib.engine.handout import hand_out
+from chalicelib.engine.materialise import materialise
+from chalicelib.engine.wakeups import next_minute
+
+BATCH = 500
+MARGIN_SECONDS = 5.0  # of the time its process has left, what a batch may need
+
+
+def sweep_minute(engine: Engine, *, seconds_left: float) -> Swept:
+    """The minute hand: sweep, and arm the second hand for what is due before the next minute."""
+    until_ms = next_minute(engine.clock.now_ms())
+    swept = _sweep(engine, seconds_left)
+    _arm(engine, until_ms)
+    return swept
+
+
+def sweep_second(engine: Engine, *, arm_until_ms: int, seconds_left: float) -> Swept:
+    """A wake-up: sweep, and arm the next one before ``arm_until_ms``, if there was anything to do.
+
+    Whoever finds nothing was late or a double, and another wake-up goes on: so chains merge, and a
+    thousand commands in one minute do not leave a thousand of them.
+    """
+    swept = _sweep(engine, seconds_left)
+    if swept.jobs or swept.instances:
+        _arm(engine, arm_until_ms)
+    return swept
+
+
+def _sweep(engine: Engine, seconds_left: float) -> Swept:
+    """Batch by batch until nothing is due or the time is up; the next alarm goes on from there."""
+    stop_ms = engine.clock.now_ms() + int(max(seconds_left - MARGIN_SECONDS, 0) * 1000)
+    jobs = instances = handed_out = lateness = 0
+    while True:
+        batch = materialise(engine, BATCH)
+        jobs, lateness = jobs + batch.jobs, max(lateness, batch.lateness_ms)
+        if batch.jobs < BATCH or engine.clock.now_ms() >= stop_ms:
+            break
+    while True:
+        handed = hand_out(engine, BATCH)
+        instances, handed_out = instances + handed.looked_at, handed_out + handed.sent
+        lateness = max(lateness, handed.lateness_ms)
+        if handed.looked_at < BATCH or engine.clock.now_ms() >= stop_ms:
+            break
+    swept = Swept(engine.clock.now_ms(), jobs, instances, handed_out, lateness)
+    engine.listener(swept)
+    return swept
+
+
+def _arm(engine: Engine, until_ms: int) -> None:
+    next_ms = engine.store.read(lambda reader: reader.next_wake(until_ms))
+    if next_ms is not None:
+        engine.alarm.wake(max(next_ms, engine.clock.now_ms()), until_ms)
