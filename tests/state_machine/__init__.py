@@ -1,0 +1,1 @@
+"""The two state machines, against tables written by another hand."""
