@@ -19,7 +19,7 @@ endif
 TYPED   := $(wildcard app.py .ci/pins.py chalicelib cli tests examples docs/*.py benchmarks)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-time bench pins fmt clean
+.PHONY: help demo run test test-time bench pins docs fmt clean
 .NOTPARALLEL:
 
 help:
@@ -34,6 +34,7 @@ help:
 	@echo '  make test        style, types, import rules and every test (TESTS=tests/cli for some)'
 	@echo '  make test-time   the long comparison of schedules over all zones and years'
 	@echo '  make bench       how fast it is'
+	@echo '  make docs        write the generated parts of docs/ anew'
 	@echo '  make fmt         format the code, and mend what can be mended'
 	@echo '  make pins        resolve the requirements anew (UPGRADE=1: to the newest)'
 	@echo '  make clean       remove .venv, caches and the demonstration; your databases stay'
@@ -67,6 +68,9 @@ bench: .venv/.dev .venv/.project
 
 pins: .venv/.dev
 	@$(BIN)/python .ci/pins.py $(if $(UPGRADE),--upgrade)
+
+docs: .venv/.dev .venv/.project
+	@$(BIN)/python docs/generate.py
 
 fmt: .venv/.dev
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
