@@ -1,0 +1,1 @@
+"""The command line of Noonday. It speaks to Noonday only through its REST interface."""

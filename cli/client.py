@@ -1,0 +1,179 @@
+"""Noonday's REST interface as a Python object: documents in, documents or failures out."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from cli.errors import Clash, Failure, Missing, Problem
+from cli.session import Access
+from cli.text import one_line
+from cli.transport import Patience, Request, Response, Transport
+
+Document = dict[str, Any]
+Query = Mapping[str, object]
+PAGE = 200
+_FAILURES: Mapping[int, type[Failure]] = {404: Missing, 409: Clash, 412: Clash, 428: Clash}
+_HINTS = {
+    "unauthenticated": "set NOONDAY_TOKEN, or noonday config set token; make run writes one for itself",
+    "stale_edit": "somebody changed it meanwhile: look at it again, then repeat your change",
+    "name_taken": "change that job with noonday job update, or choose another name",
+    "already_exists": "look at it with noonday instance show JOB@TIME",
+}
+
+
+class Client:
+    """One server and one principal. Keeps its connection."""
+
+    def __init__(
+        self,
+        access: Access,
+        *,
+        patience: Patience | None = None,
+        notice: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.access = access
+        self.transport = Transport(access.url, patience=patience, notice=notice)
+        if access.token and self.transport.is_plain_and_far:
+            notice(f"warning: the token travels unencrypted to {access.url}; use https")
+
+    def get(self, path: str, query: Query | None = None) -> Any:
+        """The document at a path."""
+        return self.document(self.response("GET", path, query))
+
+    def post(
+        self, path: str, body: object = None, query: Query | None = None, *, keyed: bool = True
+    ) -> Any:
+        """Do it once: the key makes a repeat after a lost answer harmless.
+
+        ``keyed=False`` is for what the server does not remember by key; it is never repeated.
+        """
+        return self.document(self.response("POST", path, query, body=body, keyed=keyed))
+
+    def put(self, path: str, body: object, *, if_match: str | None = None) -> Any:
+        headers = {"If-Match": if_match} if if_match else {}
+        return self.document(self.response("PUT", path, body=body, headers=headers))
+
+    def delete(self, path: str, query: Query | None = None) -> Any:
+        response = self.response("DELETE", path, query)
+        return self.document(response) if response.body else None
+
+    def response(
+        self,
+        method: str,
+        path: str,
+        query: Query | None = None,
+        *,
+        body: object = None,
+        headers: Mapping[str, str] | None = None,
+        keyed: bool = False,
+    ) -> Response:
+        """The server's answer, when it is a success.
+
+        Raises:
+            Failure: the server refused, with its own words; or it could not be reached.
+        """
+        content = None if body is None else json.dumps(body, allow_nan=False).encode()
+        own = self._headers(keyed=keyed, has_body=content is not None)
+        request = Request(
+            method,
+            path + _query(query or {}),
+            {**own, **(headers or {})},
+            content,
+            repeatable=keyed or method == "GET",
+        )
+        response = self.transport.send(request)
+        if 200 <= response.status < 300:
+            return response
+        raise self._refusal(response)
+
+    def pages(self, path: str, query: Query, *, limit: int | None) -> Document:
+        """A list, read page by page, as one list document; ``limit`` None reads all of it."""
+        items: list[Document] = []
+        following = query.get("next")
+        while True:
+            wanted = PAGE if limit is None else min(PAGE, limit - len(items))
+            page = self.get(path, {**query, "limit": wanted, "next": following})
+            items += _items(page)
+            following = page.get("next")
+            if not following or (limit is not None and len(items) >= limit):
+                return {**page, "items": items, "next": following}
+
+    def _headers(self, *, keyed: bool, has_body: bool) -> dict[str, str]:
+        headers = {"Accept": "application/json", "User-Agent": "noonday-cli"}
+        if self.access.token:
+            headers["Authorization"] = f"Bearer {self.access.token}"
+        if self.access.owner:
+            headers["X-Noonday-Owner"] = self.access.owner
+        if has_body:
+            headers["Content-Type"] = "application/json"
+        if keyed:
+            headers["Idempotency-Key"] = uuid.uuid4().hex
+        return headers
+
+    def document(self, response: Response) -> Any:
+        """The document that an answer carries."""
+        try:
+            return json.loads(response.body)
+        except (ValueError, RecursionError) as error:
+            raise self._not_noonday(response) from error
+
+    def _refusal(self, response: Response) -> Failure:
+        try:
+            document = json.loads(response.body)
+        except (ValueError, RecursionError):
+            document = None
+        if not isinstance(document, dict) or not ("title" in document or "detail" in document):
+            return self._not_noonday(response)
+        return refusal(response.status, document, response.header("retry-after"))
+
+    def _not_noonday(self, response: Response) -> Failure:
+        kind = response.header("content-type") or "no content type"
+        return _FAILURES.get(response.status, Failure)(
+            f"{self.transport.url} answered {response.status} with {kind}, not with a document of Noonday",
+            hint="is the address right? noonday config show",
+        )
+
+
+def refusal(status: int, document: Document, retry_after: str | None = None) -> Failure:
+    """A problem document in the words of a person at a terminal."""
+    problems = [
+        Problem(str(each.get("field") or ""), str(each.get("message") or ""), each.get("value"))
+        for each in document.get("problems") or []
+        if isinstance(each, dict)
+    ]
+    # With several problems the detail only joins them; the title then leads the list better.
+    words = (problems and document.get("title")) or document.get("detail") or document.get("title")
+    hint = _HINTS.get(str(document.get("code")))
+    if status == 503:
+        hint = f"try again in {retry_after} s" if retry_after else "try again in a moment"
+    kind = _FAILURES.get(status, Failure)
+    return kind(one_line(words or f"refused with status {status}"), problems=problems, hint=hint)
+
+
+def path(*parts: str) -> str:
+    """A path of names and ids, each quoted: ``path("jobs", "a/b")`` is ``/jobs/a%2Fb``."""
+    return "".join(f"/{quote(part, safe='')}" for part in parts)
+
+
+def _query(query: Query) -> str:
+    pairs = [
+        (name, _text(value))
+        for name, values in query.items()
+        for value in (values if isinstance(values, list | tuple) else [values])
+        if value is not None
+    ]
+    return f"?{urlencode(pairs)}" if pairs else ""
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _items(page: object) -> Iterator[Document]:
+    if not isinstance(page, dict) or not isinstance(page.get("items"), list):
+        raise Failure("the server's list is not of the form {items, next}")
+    yield from page["items"]

@@ -1,0 +1,55 @@
+"""``noonday events``: the history of everything."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from cli.command import Command
+from cli.commands.options import page_of, paging_options, past, span_options
+from cli.names import JOB, instance_id
+from cli.output import emit, say_more
+from cli.session import Session
+from cli.views import event_table
+
+
+@click.command(
+    "events",
+    cls=Command,
+    examples="""
+        noonday events --from 1h
+        # of one job, or of one run
+        noonday events --job daily-revenue
+        noonday events --instance daily-revenue@latest
+        # every deletion, as JSON
+        noonday events --verb DELETE --all -o json
+    """,
+)
+@click.option("--job", type=JOB, help="Only of this job.")
+@click.option("--instance", metavar="INSTANCE", help="Only of this instance.")
+@click.option("--verb", metavar="VERB", help="Only this verb, such as SUSPEND.")
+@span_options
+@paging_options
+@click.pass_obj
+def events(
+    session: Session,
+    /,
+    job: str | None,
+    instance: str | None,
+    verb: str | None,
+    since: str | None,
+    until: str | None,
+    **paging: Any,
+) -> None:
+    """Show who did what, when and why."""
+    query = {
+        "job": job,
+        "instance": instance_id(session.api, instance) if instance else None,
+        "verb": verb.upper() if verb else None,
+        "from": past(session.api, since),
+        "to": past(session.api, until),
+    }
+    page = page_of(session.api, "/events", query, paging)
+    emit(session, page, lambda screen: event_table(page, screen))
+    say_more(session, page)

@@ -1,0 +1,210 @@
+"""``noonday instance``: what ran, what runs, and what waits."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cli.client import path
+from cli.command import Group
+from cli.commands.options import page_of, paging_options, past, reason_option, span_options
+from cli.errors import Failure
+from cli.names import JOB, instance_id
+from cli.output import emit, say_more
+from cli.session import Session
+from cli.states import INSTANCE_KINDS, INSTANCE_STATES
+from cli.views import brief, instance_lines, instance_table
+from cli.waiting import check_success, wait_for
+
+run_option = click.option(
+    "--run", type=click.IntRange(1), metavar="N", help="Of this run; else the latest."
+)
+
+
+@click.group(
+    cls=Group,
+    examples="""
+        noonday instance list --state FAILED --from 1d
+        # an instance is named by its id, the first 16 digits of it, or its job and time
+        noonday instance show daily-revenue@latest
+        noonday instance logs daily-revenue@2026-11-24T06:00:00Z
+    """,
+)
+def instance() -> None:
+    """Look at runs: state, log, result; kill them.
+
+    An instance accounts for one nominal time of one job. Wherever a command takes INSTANCE, write
+    its id, the first 16 digits of it, JOB@latest, or JOB@TIME; a TIME without an offset is in the
+    job's zone.
+    """
+
+
+@instance.command(
+    "list",
+    examples="""
+        noonday instance list
+        # of one job
+        noonday instance list --job daily-revenue
+        # what failed since yesterday
+        noonday instance list --state FAILED --state TIMED_OUT --from 1d
+    """,
+)
+@click.option("--job", type=JOB, help="Only of this job.")
+@click.option(
+    "--state",
+    type=click.Choice(INSTANCE_STATES, case_sensitive=False),
+    multiple=True,
+    help="Only in this state; may be repeated.",
+)
+@click.option(
+    "--kind",
+    type=click.Choice(INSTANCE_KINDS, case_sensitive=False),
+    help="Only fired by schedule, by hand, or by a backfill.",
+)
+@span_options
+@paging_options
+@click.pass_obj
+def list_instances(
+    session: Session,
+    /,
+    job: str | None,
+    state: tuple[str, ...],
+    kind: str | None,
+    since: str | None,
+    until: str | None,
+    **paging: Any,
+) -> None:
+    """List instances, the newest first. Times narrow by nominal time."""
+    query = {
+        "job": job,
+        "state": list(state),
+        "kind": kind,
+        "from": past(session.api, since),
+        "to": past(session.api, until),
+    }
+    page = page_of(session.api, "/instances", query, paging)
+    emit(session, page, lambda screen: instance_table(page, screen))
+    say_more(session, page)
+
+
+@instance.command(
+    "show",
+    examples="""
+        noonday instance show daily-revenue@latest
+        # wait for its end; the exit code is 5 when it does not succeed
+        noonday instance show daily-revenue@latest --wait
+    """,
+)
+@click.argument("instance")
+@click.option("--wait", is_flag=True, help="Wait for its end first, and show progress.")
+@click.pass_obj
+def show(session: Session, instance: str, *, wait: bool) -> None:
+    """Show one instance: its state and why, its runs, times and result."""
+    identity = instance_id(session.api, instance)
+    document = wait_for(session.api, identity) if wait else _get(session, identity)
+    emit(session, document, lambda screen: instance_lines(document, screen))
+    if wait:
+        check_success(document)
+
+
+@instance.command(
+    "kill",
+    examples="""
+        noonday instance kill daily-revenue@latest --reason "wrong input"
+        # and wait until its target has confirmed
+        noonday instance kill daily-revenue@latest --wait
+    """,
+)
+@click.argument("instance")
+@reason_option
+@click.option("--wait", is_flag=True, help="Wait until it has ended.")
+@click.pass_obj
+def kill(session: Session, instance: str, reason: str | None, *, wait: bool) -> None:
+    """Kill an instance.
+
+    One that waits ends at once. One in flight is asked to stop, and ends when its target confirms,
+    or as it ends by itself, whichever comes first.
+    """
+    identity = instance_id(session.api, instance)
+    body = {"reason": reason} if reason else {}
+    document = session.api.post(path("instances", identity, "kill"), body)
+    if wait:
+        document = wait_for(session.api, identity)
+    emit(session, document, lambda _: [_killed(document)])
+
+
+@instance.command(
+    "logs",
+    examples="""
+        noonday instance logs daily-revenue@latest
+        # of the first of several runs
+        noonday instance logs daily-revenue@latest --run 1
+    """,
+)
+@click.argument("instance")
+@run_option
+@click.pass_obj
+def logs(session: Session, instance: str, run: int | None) -> None:
+    """Print what the run wrote to its log."""
+    identity = instance_id(session.api, instance)
+    _write(session.api.response("GET", path("instances", identity, "logs"), {"run": run}).body)
+
+
+@instance.command(
+    "result",
+    examples="""
+        noonday instance result daily-revenue@latest
+        noonday instance result daily-revenue@latest --to revenue.csv
+    """,
+)
+@click.argument("instance")
+@run_option
+@click.option(
+    "--to", "file", metavar="FILE", type=click.Path(dir_okay=False), help="Write it to this file."
+)
+@click.pass_obj
+def result(session: Session, instance: str, run: int | None, file: str | None) -> None:
+    """Print the run's result, or save it."""
+    identity = instance_id(session.api, instance)
+    body = session.api.response("GET", path("instances", identity, "result"), {"run": run}).body
+    if file is None or file == "-":
+        _write(body)
+    else:
+        _save(body, Path(file))
+        click.echo(f"{len(body)} bytes in {file}", err=True)
+
+
+def _get(session: Session, identity: str) -> dict[str, Any]:
+    document: dict[str, Any] = session.api.get(path("instances", identity))
+    return document
+
+
+def _killed(document: dict[str, Any]) -> str:
+    if document.get("state") == "KILLED":
+        return f"killed: {brief(document)}"
+    if document.get("stop"):
+        return f"asked to stop: {brief(document)}"
+    return brief(document)
+
+
+def _write(body: bytes) -> None:
+    sys.stdout.buffer.write(body)
+    sys.stdout.buffer.flush()
+
+
+def _save(body: bytes, file: Path) -> None:
+    """In one step: whoever reads the file sees the old one or the whole new one."""
+    try:
+        handle, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}-")
+        with os.fdopen(handle, "wb") as target:
+            target.write(body)
+        Path(temporary).replace(file)
+    except OSError as error:
+        raise Failure(
+            f"{file} cannot be written: {(error.strerror or str(error)).lower()}"
+        ) from error

@@ -1,0 +1,157 @@
+"""``noonday job update`` and ``noonday job edit``: a job's definition, replaced."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from typing import Any
+
+import click
+
+from cli.client import path
+from cli.commands.job.group import job
+from cli.commands.options import job_argument
+from cli.documents import parse, read_all
+from cli.errors import Clash, Failure, Misused, Unreadable
+from cli.names import JOB
+from cli.output import emit, to_yaml
+from cli.session import Session
+from cli.text import one_line
+
+_NOTE = "#! "
+
+
+@job.command(
+    "update",
+    examples="""
+        # the job that the file names
+        noonday job update daily-revenue.yaml
+        # another one, for instance to rename it
+        noonday job update daily-revenue.yaml --job revenue
+        # only if nobody has changed it since it was edit 7
+        noonday job update daily-revenue.yaml --if-edit 7
+    """,
+)
+@click.argument("files", metavar="FILE...", nargs=-1, required=True)
+@click.option(
+    "--job", "target", type=JOB, metavar="JOB", help="The job; else the one the file names."
+)
+@click.option("--if-edit", type=int, metavar="EDIT", help="Refuse when the job is at another edit.")
+@click.pass_obj
+def update(
+    session: Session, files: tuple[str, ...], target: str | None, if_edit: int | None
+) -> None:
+    """Replace the definitions of existing jobs by those in the files.
+
+    The change takes effect from now on and launches nothing of the past. Instances that exist keep
+    the revision they were created with.
+    """
+    definitions = read_all(files)
+    if len(definitions) > 1 and (target or if_edit is not None):
+        raise Misused("--job and --if-edit are for a file with one definition")
+    updated = []
+    for loaded in definitions:
+        name = target or loaded.document.get("name")
+        if not isinstance(name, str) or not name:
+            raise Unreadable(f"{loaded.origin}: name is missing", hint="or say it with --job")
+        updated.append(_put(session, name, loaded.document, _tag(if_edit)))
+    document = updated[0] if len(updated) == 1 else {"items": updated, "next": None}
+    emit(session, document, lambda _: [_updated(each) for each in updated])
+
+
+@job.command(
+    "edit",
+    examples="""
+        noonday job edit daily-revenue
+        EDITOR=nano noonday job edit daily-revenue
+    """,
+)
+@job_argument
+@click.pass_obj
+def edit(session: Session, job: str) -> None:
+    """Change the job's definition in your editor.
+
+    The editor is EDITOR or VISUAL. What is refused comes back with the reasons on top; leave it
+    unchanged to give up. A change that somebody else made meanwhile is never overwritten.
+    """
+    response = session.api.response("GET", path("jobs", job))
+    document = session.api.document(response)
+    tag = response.header("etag") or _tag(document.get("edit"))
+    original = to_yaml(document.get("definition"))
+    identity = str(document.get("id") or job)
+    changed = _edited(session, identity, original, tag)
+    if changed is None:
+        click.echo("nothing changed", err=True)
+        return
+    emit(session, changed, lambda _: [_updated(changed)])
+
+
+def _edited(session: Session, job: str, original: str, tag: str | None) -> dict[str, Any] | None:
+    """The job after the change; None when the person left the text as it was."""
+    offered = original
+    while True:
+        text = _in_editor(offered)
+        if text is None or _bare(text) in {_bare(original), _bare(offered), ""}:
+            _check_given_up(offered, original)
+            return None
+        try:
+            definitions = parse(_bare(text), "the text")
+            if len(definitions) > 1:
+                raise Unreadable("the text holds several documents; a job has one")
+            return _put(session, job, definitions[0].document, tag)
+        except Clash as failure:
+            raise _kept(failure, _bare(text)) from failure
+        except Failure as failure:
+            if failure.exit_code != 1:
+                raise _kept(failure, _bare(text)) from failure
+            offered = _notes(failure) + _bare(text)
+
+
+def _in_editor(text: str) -> str | None:
+    try:
+        return click.edit(text, extension=".yaml", require_save=False)
+    except click.ClickException as error:
+        raise Failure(error.format_message(), hint="EDITOR names the editor") from error
+
+
+def _check_given_up(offered: str, original: str) -> None:
+    """Leaving an unchanged job is quiet; leaving a refused text keeps it.
+
+    Raises:
+        Failure: there is a text that was refused.
+    """
+    if _bare(offered) != _bare(original):
+        raise _kept(Failure("given up; the job is as it was"), _bare(offered))
+
+
+def _kept(failure: Failure, text: str) -> Failure:
+    """Nobody types a definition twice: what could not be saved there is kept here."""
+    handle, name = tempfile.mkstemp(prefix="noonday-", suffix=".yaml")
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)
+    hint = f"your text is kept in {name}"
+    return type(failure)(failure.message, problems=failure.problems, hint=hint)
+
+
+def _notes(failure: Failure) -> str:
+    lines = [failure.message, *(f"{each.field}: {each.message}" for each in failure.problems)]
+    return "".join(f"{_NOTE}{one_line(line)}\n" for line in lines)
+
+
+def _bare(text: str) -> str:
+    return "".join(
+        line for line in text.splitlines(keepends=True) if not line.startswith(_NOTE)
+    ).strip()
+
+
+def _put(session: Session, job: str, document: object, tag: str | None) -> dict[str, Any]:
+    updated: dict[str, Any] = session.api.put(path("jobs", job), document, if_match=tag)
+    return updated
+
+
+def _tag(edit: object) -> str | None:
+    return None if edit is None else f'"{edit}"'
+
+
+def _updated(job: dict[str, Any]) -> str:
+    return f"updated {job.get('name')}: revision {job.get('revision')}, {job.get('state')}"

@@ -1,0 +1,128 @@
+"""``noonday job list``, ``show``, ``next`` and ``history``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from cli.client import path
+from cli.commands.job.group import job
+from cli.commands.options import job_argument, page_of, paging_options, past, span_options
+from cli.output import emit, say_more
+from cli.session import Session
+from cli.states import JOB_STATES
+from cli.views import event_table, fire_table, job_lines, job_table
+
+
+@job.command(
+    "list",
+    examples="""
+        noonday job list
+        # what is held, and what begins with "load-"
+        noonday job list --state SUSPENDED
+        noonday job list --name load-
+        # names only, for a script
+        noonday job list --all -o json | jq -r '.items[].name'
+    """,
+)
+@click.option(
+    "--state",
+    type=click.Choice(JOB_STATES, case_sensitive=False),
+    multiple=True,
+    help="Only jobs in this state; may be repeated.",
+)
+@click.option("--name", metavar="BEGINNING", help="Only jobs whose name begins so.")
+@paging_options
+@click.pass_obj
+def list_jobs(session: Session, /, state: tuple[str, ...], name: str | None, **paging: Any) -> None:
+    """List the jobs, with state, next time and schedule.
+
+    Deleted jobs appear only when asked for by state.
+    """
+    query = {"state": list(state), "name": name, "owner": session.access().owner}
+    page = page_of(session.api, "/jobs", query, paging)
+    emit(session, page, lambda screen: job_table(page, screen))
+    say_more(session, page)
+
+
+@job.command(
+    "show",
+    examples="""
+        noonday job show daily-revenue
+        # the definition, to keep or to submit elsewhere
+        noonday job show daily-revenue --definition > daily-revenue.yaml
+        noonday job show daily-revenue -o json
+    """,
+)
+@job_argument
+@click.option("--definition", is_flag=True, help="Only the definition, as YAML.")
+@click.pass_obj
+def show(session: Session, job: str, *, definition: bool) -> None:
+    """Show one job: its state, who changed it, and its definition."""
+    document = session.api.get(path("jobs", job))
+    if definition:
+        if session.output == "table":
+            session.output = "yaml"
+        document = document.get("definition")
+    emit(session, document, lambda screen: job_lines(document, screen))
+
+
+@job.command(
+    "next",
+    examples="""
+        noonday job next daily-revenue
+        noonday job next daily-revenue --count 20
+    """,
+)
+@job_argument
+@click.option(
+    "--count", type=click.IntRange(1, 1000), default=5, show_default=True, help="How many times."
+)
+@click.pass_obj
+def next_fires(session: Session, job: str, count: int) -> None:
+    """Show when the job fires next, in its own zone.
+
+    A note marks a time that a clock change moves. This command is also called upcoming.
+    """
+    document = session.api.get(path("jobs", job, "upcoming"), {"count": count})
+    emit(session, document, lambda screen: fire_table(document, screen))
+    _warn(document)
+
+
+@job.command(
+    "history",
+    examples="""
+        noonday job history daily-revenue
+        # who suspended it in the last week
+        noonday job history daily-revenue --from 7d --verb SUSPEND
+    """,
+)
+@job_argument
+@click.option("--verb", metavar="VERB", help="Only this verb, such as SUSPEND.")
+@span_options
+@paging_options
+@click.pass_obj
+def history(
+    session: Session,
+    /,
+    job: str,
+    verb: str | None,
+    since: str | None,
+    until: str | None,
+    **paging: Any,
+) -> None:
+    """Show what happened to the job: who did what, when and why."""
+    query = {
+        "verb": verb.upper() if verb else None,
+        "from": past(session.api, since),
+        "to": past(session.api, until),
+    }
+    page = page_of(session.api, path("jobs", job, "events"), query, paging)
+    emit(session, page, lambda screen: event_table(page, screen))
+    say_more(session, page)
+
+
+def _warn(document: dict[str, Any]) -> None:
+    for warning in document.get("warnings") or []:
+        click.echo(f"warning: {warning}", err=True)

@@ -1,0 +1,93 @@
+"""Options and arguments that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from cli.client import Client
+from cli.errors import Misused
+from cli.names import JOB, server_now
+from cli.times import iso, span_ms
+from cli.yaml_reader import resolve
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def job_argument(function: F) -> F:
+    return click.argument("job", type=JOB)(function)
+
+
+def reason_option(function: F) -> F:
+    return click.option("--reason", metavar="TEXT", help="Why; kept in the job's history.")(
+        function
+    )
+
+
+def paging_options(function: F) -> F:
+    """``--limit``, ``--next`` and ``--all``."""
+    function = click.option("--all", "everything", is_flag=True, help="Every page.")(function)
+    function = click.option("--next", "cursor", metavar="CURSOR", help="The page after this one.")(
+        function
+    )
+    return click.option(
+        "--limit", type=click.IntRange(1), default=50, show_default=True, help="At most so many."
+    )(function)
+
+
+def span_options(function: F) -> F:
+    """``--from`` and ``--to``."""
+    function = click.option("--to", "until", metavar="TIME", help="Before this time.")(function)
+    return click.option(
+        "--from", "since", metavar="TIME", help="From this time: ISO, or 90m, 2h, 7d ago."
+    )(function)
+
+
+def page_of(api: Client, path: str, query: dict[str, Any], paging: dict[str, Any]) -> Any:
+    """One page, or all of them, by the paging options."""
+    limit = None if paging["everything"] else paging["limit"]
+    return api.pages(path, {**query, "next": paging["cursor"]}, limit=limit)
+
+
+def past(api: Client, text: str | None) -> str | None:
+    """A time as the server takes it; ``2h`` is two hours ago."""
+    return _relative(api, text, -1)
+
+
+def future(api: Client, text: str | None) -> str | None:
+    """A time as the server takes it; ``2h`` is two hours from now."""
+    return _relative(api, text, +1)
+
+
+def parameters_of(pairs: tuple[str, ...]) -> dict[str, Any]:
+    """``--param name=value``: numbers, true and false are what they look like; quotes make text.
+
+    Raises:
+        Misused: a pair is none.
+    """
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        if not equals or not name:
+            raise Misused(f"--param {pair}: write it as NAME=VALUE")
+        if name in found:
+            raise Misused(f"--param {name} is given twice")
+        found[name] = _value(name, text)
+    return found
+
+
+def _value(name: str, text: str) -> str | int | float | bool:
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":
+        return text[1:-1]
+    try:
+        value = resolve(text)
+    except ValueError as error:
+        raise Misused(f"--param {name}: {error}") from error
+    return text if value is None else value
+
+
+def _relative(api: Client, text: str | None, direction: int) -> str | None:
+    distance = span_ms(text) if text else None
+    return text if distance is None else iso(server_now(api) + direction * distance)

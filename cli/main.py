@@ -1,0 +1,115 @@
+"""The entry: the root command, and the one place where an error becomes words and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from cli.command import Group
+from cli.complaint import complain, explain_usage
+from cli.errors import Failure
+from cli.session import Session
+
+# Loaded only when used: `noonday --help` imports neither HTTP nor YAML.
+COMMANDS = {
+    "job": ("cli.commands.job:job", "Submit jobs, and command and look at them."),
+    "instance": ("cli.commands.instance:instance", "Look at runs: state, log, result; kill them."),
+    "schedule": ("cli.commands.schedule:schedule", "Try a schedule before a job has it."),
+    "events": ("cli.commands.events:events", "Show who did what, when and why."),
+    "owner": ("cli.commands.owner:owner", "Teams, their members, and access tokens."),
+    "clock": ("cli.commands.clock:clock", "Show the server's clock, or move it by hand."),
+    "config": ("cli.commands.config:config", "Choose the server, its token and the owner."),
+    "health": ("cli.commands.health:health", "Ask whether the server is well."),
+    "whoami": ("cli.commands.health:whoami", "Show whom the server takes you for."),
+    "completion": ("cli.commands.completion:completion", "Print the completion of your shell."),
+}
+
+
+@click.group(
+    cls=Group,
+    lazy=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    examples="""
+        # start a server on this machine (in the repository), then submit a first job
+        make run
+        noonday job submit examples/hello.yaml --schedule
+        # see what ran, and what comes next
+        noonday instance list
+        noonday job next hello
+        # every command explains itself
+        noonday job submit --help
+    """,
+)
+@click.option("--url", metavar="URL", help="The server; else NOONDAY_URL, else the profile's.")
+@click.option("--profile", metavar="NAME", help="The profile; else the current one.")
+@click.option("--owner", metavar="OWNER", help="The team to act for, where you have several.")
+@click.version_option(package_name="noonday", prog_name="noonday")
+@click.pass_context
+def noonday(ctx: click.Context, url: str | None, profile: str | None, owner: str | None) -> None:
+    """Noonday schedules jobs and remembers every run.
+
+    Submit a job, see it fire, suspend and resume it, and ask what happened.
+    """
+    ctx.obj = Session(environment=os.environ, url=url, profile=profile, owner=owner)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line and return its exit code; never raises, never shows a stack trace."""
+    _let_any_text_through()
+    try:
+        noonday.main(args=arguments, prog_name="noonday", standalone_mode=False)
+    except click.UsageError as error:
+        explain_usage(error)
+        return 2
+    except click.ClickException as error:
+        complain(Failure(error.format_message()))
+        return 1
+    except click.exceptions.Exit as done:
+        return int(done.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("\nstopped", err=True)
+        return 130
+    except Failure as failure:
+        complain(failure)
+        return failure.exit_code
+    except BrokenPipeError:
+        return _reader_left()
+    except OSError as error:
+        complain(Failure(f"{error.filename or 'the system'}: {error.strerror or error}"))
+        return 1
+    except Exception as error:  # noqa: BLE001 - the last resort: a defect must not show its stack
+        return _defect(error)
+    return 0
+
+
+def _let_any_text_through() -> None:
+    """A terminal that cannot show a character gets its escape, not an error."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")
+
+
+def _reader_left() -> int:
+    """``noonday … | head``: the rest is not wanted, and the flush at exit must not complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 141
+
+
+def _defect(error: Exception) -> int:
+    if os.environ.get("NOONDAY_DEBUG"):
+        raise error
+    complain(
+        Failure(
+            f"noonday itself went wrong: {type(error).__name__}: {error}",
+            hint="this is a defect; run it again with NOONDAY_DEBUG=1 and report what it prints",
+        )
+    )
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

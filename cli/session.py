@@ -1,0 +1,86 @@
+"""What one command line knows: which server, as whom, for which team, and how to show the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import click
+
+from cli.profiles import LOCAL, Profile, Profiles, load, path_of
+
+if TYPE_CHECKING:
+    from cli.client import Client
+
+FORMATS = ("table", "json", "yaml")
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """A server and how we are known there. ``url_from`` and ``token_from`` say who set them."""
+
+    url: str
+    token: str | None
+    owner: str | None
+    url_from: str = ""
+    token_from: str = ""
+
+
+@dataclass
+class Session:
+    """One command line. Options win over the environment, the environment over the profile."""
+
+    environment: Mapping[str, str]
+    url: str | None = None
+    profile: str | None = None
+    owner: str | None = None
+    output: str = field(default="table")
+
+    @cached_property
+    def profiles(self) -> Profiles:
+        return load(path_of(self.environment))
+
+    def access(self) -> Access:
+        """The server to speak to."""
+        profile, name = self._profile()
+        url, url_from = _first(
+            (self.url, "--url"),
+            (self.environment.get("NOONDAY_URL"), "NOONDAY_URL"),
+            (profile.url, f"profile {name}"),
+            (LOCAL, "default"),
+        )
+        token, token_from = _first(
+            (self.environment.get("NOONDAY_TOKEN"), "NOONDAY_TOKEN"),
+            (profile.token if self._same_server(url, profile) else None, f"profile {name}"),
+            (None, ""),
+        )
+        owner, _ = _first(
+            (self.owner, "--owner"),
+            (self.environment.get("NOONDAY_OWNER"), "NOONDAY_OWNER"),
+            (profile.owner, f"profile {name}"),
+        )
+        return Access(url or LOCAL, token, owner, url_from, token_from)
+
+    @cached_property
+    def api(self) -> Client:
+        """The server, as the commands speak to it. Its notices go to stderr."""
+        from cli.client import Client  # noqa: PLC0415 - help must not wait for HTTP
+
+        return Client(self.access(), notice=lambda text: click.echo(text, err=True))
+
+    def _profile(self) -> tuple[Profile, str]:
+        name = self.profile or self.environment.get("NOONDAY_PROFILE")
+        if name:
+            return self.profiles.named(name), name
+        return self.profiles.chosen(), self.profiles.current
+
+    @staticmethod
+    def _same_server(url: str | None, profile: Profile) -> bool:
+        """A profile's token is for the profile's server; another address must not see it."""
+        return profile.url is None or (url or "").rstrip("/") == profile.url.rstrip("/")
+
+
+def _first(*candidates: tuple[str | None, str]) -> tuple[str | None, str]:
+    return next(((value, origin) for value, origin in candidates if value), (None, ""))

@@ -1,0 +1,81 @@
+"""Times as people read and write them. Everything inside is UTC milliseconds."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta, tzinfo
+
+from cli.errors import Misused
+
+_SPAN = re.compile(r"(\d{1,6})\s*(s|m|h|d|w)")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def iso(ms: int) -> str:
+    """``2026-11-24T06:00:00Z``, with milliseconds only where there are some."""
+    try:
+        instant = _EPOCH + timedelta(milliseconds=ms)
+    except OverflowError:
+        return f"{ms} ms"
+    return instant.isoformat(timespec="milliseconds").replace(".000", "").replace("+00:00", "Z")
+
+
+def local(ms: int, zone: tzinfo | None) -> str:
+    """``2026-11-24 06:00:00`` in a zone; None is the zone of this machine."""
+    try:
+        return (_EPOCH + timedelta(milliseconds=ms)).astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
+    except (OverflowError, ValueError, OSError):
+        return f"{ms} ms"
+
+
+def age(ms: int, now_ms: int) -> str:
+    """``in 3m``, ``2h ago``, ``now``: the larger unit alone, rounded down."""
+    seconds = abs(ms - now_ms) // 1000
+    if seconds == 0:
+        return "now"
+    return f"in {_rough(seconds)}" if ms > now_ms else f"{_rough(seconds)} ago"
+
+
+def span(ms: int) -> str:
+    """How long something took: ``0.4s``, ``12.5s``, ``3m05s``, ``2h07m``, ``4d03h``."""
+    seconds = ms / 1000
+    if seconds < 59.95:
+        return f"{seconds:.1f}s"
+    whole = int(seconds)
+    if whole < 3600:
+        return f"{whole // 60}m{whole % 60:02d}s"
+    if whole < 86_400:
+        return f"{whole // 3600}h{whole % 3600 // 60:02d}m"
+    return f"{whole // 86_400}d{whole % 86_400 // 3600:02d}h"
+
+
+def span_ms(text: str) -> int | None:
+    """Milliseconds of ``90s``, ``15m``, ``2h``, ``7d``, ``1w``; None when it is none of these."""
+    found = _SPAN.fullmatch(text.strip())
+    return int(found[1]) * _SECONDS[found[2]] * 1000 if found else None
+
+
+def instant_ms(text: str, zone: tzinfo | None) -> int:
+    """UTC milliseconds of an ISO time; one without an offset is in the zone.
+
+    Raises:
+        Misused: it is no ISO time.
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=zone or UTC)
+        return (moment.astimezone(UTC) - _EPOCH) // timedelta(milliseconds=1)
+    except (ValueError, OverflowError) as error:
+        raise Misused(
+            f"{text!r} is no time", hint="write it like 2026-11-24T06:00:00Z or with +01:00"
+        ) from error
+
+
+def _rough(seconds: int) -> str:
+    for unit in ("w", "d", "h", "m"):
+        size = _SECONDS[unit]
+        if seconds >= size * (2 if unit in "wd" else 1):
+            return f"{seconds // size}{unit}"
+    return f"{seconds}s"

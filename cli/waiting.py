@@ -1,0 +1,96 @@
+"""Waiting for a run to end, with progress on stderr; the run does not depend on who waits for it."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from cli.client import Client, path
+from cli.errors import RunFailed, Stopped, Unreachable
+from cli.states import ENDED
+from cli.views import brief
+
+FIRST_PAUSE = 0.2
+LONGEST_PAUSE = 2.0
+AWAY_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """``pause`` waits for seconds, ``now`` counts them; tests bring their own."""
+
+    pause: Callable[[float], None] = time.sleep
+    now: Callable[[], float] = time.monotonic
+
+
+def wait_for(api: Client, instance: str, *, pace: Pace | None = None) -> dict[str, Any]:
+    """The instance once it has ended, however long that takes.
+
+    Raises:
+        Stopped: the person pressed Ctrl-C; the run goes on.
+        Unreachable: the server has been away for a minute.
+    """
+    try:
+        return _follow(api, instance, pace or Pace())
+    except KeyboardInterrupt:
+        raise Stopped(
+            "stopped waiting; the run goes on",
+            hint=f"noonday instance show {instance} --wait, or noonday instance kill {instance}",
+        ) from None
+
+
+def check_success(instance: dict[str, Any]) -> None:
+    """Raise RunFailed unless it succeeded."""
+    if instance.get("state") != "SUCCEEDED":
+        raise RunFailed(
+            f"the run did not succeed: {brief(instance)}",
+            hint=f"noonday instance logs {instance.get('id')}",
+        )
+
+
+def _follow(api: Client, instance: str, pace: Pace) -> dict[str, Any]:
+    progress = _Progress(pace.now())
+    wait = FIRST_PAUSE
+    away_since: float | None = None
+    while True:
+        try:
+            document: dict[str, Any] = api.get(path("instances", instance))
+            away_since = None
+        except Unreachable:
+            # The server may be restarting; the run is in its store, so patience is right.
+            away_since = away_since or pace.now()
+            if pace.now() - away_since > AWAY_SECONDS:
+                raise
+            progress.show("the server is away, still trying", pace.now())
+        else:
+            progress.show(brief(document), pace.now())
+            if document.get("state") in ENDED:
+                progress.end()
+                return document
+        pace.pause(wait)
+        wait = min(wait * 1.5, LONGEST_PAUSE)
+
+
+class _Progress:
+    """One line that is written over on a terminal; one line a change elsewhere."""
+
+    def __init__(self, begin: float) -> None:
+        self.begin = begin
+        self.shown = ""
+        self.rewrites = sys.stderr.isatty()
+
+    def show(self, text: str, now: float) -> None:
+        if self.rewrites:
+            click.echo(f"\r\x1b[K{text}, {now - self.begin:.0f} s", nl=False, err=True)
+        elif text != self.shown:
+            click.echo(text, err=True)
+        self.shown = text
+
+    def end(self) -> None:
+        if self.rewrites:
+            click.echo("\r\x1b[K", nl=False, err=True)
