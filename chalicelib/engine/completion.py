@@ -126,7 +126,7 @@ def _launched(instance: Instance, external_id: str, url: str | None, now_ms: int
         external_id=external_id,
         external_url=url,
         launched_ms=now_ms,
-        claim=replace(instance.claim, lease_ms=None),
+        claim=_answered(instance.claim),
         version=_next(instance),
     )
     return replace(after, wake_ms=_look_again(after, now_ms))
@@ -137,6 +137,7 @@ def _running(instance: Instance, now_ms: int) -> Instance:
         instance,
         state=move_instance(instance.state, InstanceEvent.RUN),
         started_ms=instance.started_ms or now_ms,
+        claim=_answered(instance.claim),
         wake_ms=_look_again(instance, now_ms),
         version=_next(instance),
     )
@@ -151,7 +152,7 @@ def _refused(instance: Instance, error: str, now_ms: int) -> Instance:
         state=move_instance(instance.state, InstanceEvent.CONDITIONS_NOT_MET),
         reason=Reason.TARGET_REFUSED,
         waiting_on=error,
-        claim=replace(instance.claim, lease_ms=None),
+        claim=_answered(instance.claim),
         wake_ms=now_ms + REFUSED_MS,
         version=_next(instance),
     )
@@ -212,7 +213,17 @@ def retry_delay_ms(instance: Instance, retries: Retries) -> int:
 
 
 def _looked_at(instance: Instance, now_ms: int) -> Instance:
-    return replace(instance, wake_ms=_look_again(instance, now_ms), version=_next(instance))
+    return replace(
+        instance,
+        claim=_answered(instance.claim),
+        wake_ms=_look_again(instance, now_ms),
+        version=_next(instance),
+    )
+
+
+def _answered(claim: Claim) -> Claim:
+    """Nobody holds the run now, and its claims had an outcome: they count from nought again."""
+    return Claim(epoch=claim.epoch)
 
 
 def _look_again(instance: Instance, now_ms: int) -> int:

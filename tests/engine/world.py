@@ -1,0 +1,199 @@
+"""A small world around the engine: a clock moved by hand, a queue and an alarm that keep what they are
+given, and targets that record every call. The store is a real one."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from chalicelib.engine import Engine
+from chalicelib.engine.facts import Fact
+from chalicelib.engine.inline import run_inline
+from chalicelib.engine.launch import launch_started
+from chalicelib.engine.outcomes import Dropped as DroppedOutcome
+from chalicelib.engine.outcomes import Launched, Outcome, Pending, RunTaken, Style, Succeeded
+from chalicelib.engine.ports import Control, HandedOut, LaunchRequest, Store
+from chalicelib.engine.stops import RunsInThisProcess
+from chalicelib.engine.sweep import sweep_minute, sweep_second
+from chalicelib.model.definition import Definition
+from chalicelib.model.errors import InvalidInput, NotFound, Problem
+from chalicelib.model.principal import Principal
+
+MINUTE = 60_000
+NOON = 1_767_268_800_000  # 2026-01-01T12:00:00Z
+ADMIN = Principal("ada", admin=True)
+
+
+@dataclass
+class ManualClock:
+    now: int = NOON
+
+    def now_ms(self) -> int:
+        return self.now
+
+
+class CountingIds:
+    def __init__(self, start: int = 1) -> None:
+        self._numbers = itertools.count(start)
+
+    def new(self) -> str:
+        return f"{next(self._numbers):032x}"
+
+    def secret(self) -> str:
+        return f"{next(self._numbers):032x}"
+
+
+class NoChance:
+    def between(self, low: float, high: float) -> float:
+        return (low + high) / 2
+
+
+@dataclass
+class ListQueue:
+    messages: list[tuple[Style, HandedOut]] = field(default_factory=list)
+
+    def send(self, style: Style, handed: Sequence[HandedOut]) -> None:
+        self.messages.extend((style, one) for one in handed)
+
+
+@dataclass
+class HeapAlarm:
+    wakes: list[tuple[int, int]] = field(default_factory=list)
+
+    def wake(self, at_ms: int, arm_until_ms: int) -> None:
+        heapq.heappush(self.wakes, (at_ms, arm_until_ms))
+
+
+class NoArtifacts:
+    def read(self, path: str, *, offset: int = 0, limit: int = 5_000_000) -> bytes:
+        raise NotFound(f"there is no {path!r} in this world, at {offset} or for {limit} bytes")
+
+
+@dataclass
+class RecordingTargets:
+    """Two kinds: ``started`` gets an id and ends when ``endings`` says so, ``inline`` does its work at once.
+
+    ``calls`` is the outside world: every call with its token, in order. ``executions`` is what an
+    idempotent target made of them: one a token.
+    """
+
+    calls: list[tuple[str, LaunchRequest]] = field(default_factory=list)
+    executions: dict[str, LaunchRequest] = field(default_factory=dict)
+    launch_outcomes: list[Outcome] = field(default_factory=list)
+    run_outcomes: list[Outcome] = field(default_factory=list)
+    endings: dict[str, Outcome] = field(default_factory=dict)
+    cancelled: list[str] = field(default_factory=list)
+
+    def validate(self, target: Mapping[str, Any]) -> None:
+        if target.get("kind") not in ("started", "inline"):
+            raise InvalidInput([Problem("target.kind", "is unknown", target.get("kind"))])
+
+    def style(self, kind: str) -> Style:
+        return Style.STARTED if kind == "started" else Style.INLINE
+
+    def launch(self, requests: Sequence[LaunchRequest]) -> Sequence[Outcome]:
+        return [self._launch(request) for request in requests]
+
+    def _launch(self, request: LaunchRequest) -> Outcome:
+        self.calls.append(("launch", request))
+        if self.launch_outcomes:
+            return self.launch_outcomes.pop(0)
+        self.executions.setdefault(request.token, request)
+        return Launched(f"x-{request.token}")
+
+    def describe(self, requests: Sequence[LaunchRequest]) -> Sequence[Outcome]:
+        self.calls.extend(("describe", request) for request in requests)
+        return [self.endings.get(request.token, Succeeded()) for request in requests]
+
+    def cancel(self, requests: Sequence[LaunchRequest]) -> Sequence[Outcome]:
+        self.calls.extend(("cancel", request) for request in requests)
+        self.cancelled.extend(request.token for request in requests)
+        return [self.endings.get(request.token, Pending()) for request in requests]
+
+    def run(self, request: LaunchRequest, control: Control) -> Outcome:
+        try:
+            control.begin({"token": request.token})
+        except RunTaken:
+            return DroppedOutcome()
+        self.calls.append(("run", request))
+        self.executions.setdefault(request.token, request)
+        return self.run_outcomes.pop(0) if self.run_outcomes else Succeeded()
+
+
+class World:
+    """One process of Noonday on a store, with everything around it in our hands."""
+
+    def __init__(self, store: Store, *, now_ms: int = NOON, ids_from: int = 1) -> None:
+        self.clock = ManualClock(now_ms)
+        self.queue = ListQueue()
+        self.alarm = HeapAlarm()
+        self.targets = RecordingTargets()
+        self.facts: list[Fact] = []
+        self.engine = Engine(
+            clock=self.clock,
+            ids=CountingIds(ids_from),
+            chance=NoChance(),
+            store=store,
+            queue=self.queue,
+            alarm=self.alarm,
+            targets=self.targets,
+            artifacts=NoArtifacts(),
+            stops=RunsInThisProcess(),
+            listener=self.facts.append,
+        )
+
+    def minute(self) -> None:
+        sweep_minute(self.engine, seconds_left=30)
+
+    def deliver(self) -> None:
+        """Everything that is due now: wake-ups, then launches, until nothing is left."""
+        while self._second() or self._launch():
+            pass
+
+    def _second(self) -> bool:
+        if not self.alarm.wakes or self.alarm.wakes[0][0] > self.clock.now:
+            return False
+        _, until = heapq.heappop(self.alarm.wakes)
+        sweep_second(self.engine, arm_until_ms=until, seconds_left=30)
+        return True
+
+    def _launch(self) -> bool:
+        if not self.queue.messages:
+            return False
+        style, handed = self.queue.messages.pop(0)
+        if style is Style.INLINE:
+            run_inline(self.engine, handed)
+        else:
+            launch_started(self.engine, [handed])
+        return True
+
+    def advance_to(self, at_ms: int) -> None:
+        """Let time pass as it does: the minute hand each minute, wake-ups when they are due."""
+        self.deliver()
+        while True:
+            minute = self.clock.now - self.clock.now % MINUTE + MINUTE
+            wake = self.alarm.wakes[0][0] if self.alarm.wakes else minute
+            step = min(minute, wake, at_ms)
+            self.clock.now = max(step, self.clock.now)
+            if step == minute:
+                self.minute()
+            self.deliver()
+            if self.clock.now >= at_ms:
+                return
+
+    def advance(self, ms: int) -> None:
+        self.advance_to(self.clock.now + ms)
+
+
+def a_definition(**changes: Any) -> Definition:
+    """A job that runs inline every minute, unless the test says otherwise."""
+    document: dict[str, Any] = {
+        "name": "sample",
+        "schedule": {"every": "PT1M"},
+        "target": {"kind": "inline"},
+    }
+    document.update(changes)
+    return Definition.model_validate(document)
