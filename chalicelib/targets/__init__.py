@@ -1,0 +1,6 @@
+"""What runs can launch, one module a kind."""
+
+from chalicelib.targets.configuration import Connection, TargetSettings
+from chalicelib.targets.registry import TargetRegistry
+
+__all__ = ["Connection", "TargetRegistry", "TargetSettings"]

@@ -1,0 +1,175 @@
+"""All kinds of target by name: the ports Targets and Artifacts, and the one place where kinds are listed."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Collection, Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from chalicelib.engine.outcomes import Dropped, Failed, Outcome, RunTaken, Stopped, Style, Unknown
+from chalicelib.engine.ports import Clock, Control, LaunchRequest
+from chalicelib.model.document import Document
+from chalicelib.model.errors import InvalidInput, Problem
+from chalicelib.model.violations import problems_of
+from chalicelib.targets.configuration import TargetSettings
+from chalicelib.targets.files import Folders
+from chalicelib.targets.http import HttpKind
+from chalicelib.targets.kind import AnyKind, Check, InlineKind, StartedKind, broken, claim_lost
+from chalicelib.targets.process import ProcessKind
+from chalicelib.targets.sql import SqlKind
+
+
+class TargetRegistry:
+    """Implements ``Targets``; ``artifacts`` implements ``Artifacts``."""
+
+    def __init__(
+        self, settings: TargetSettings, clock: Clock, kinds: Sequence[AnyKind] | None = None
+    ) -> None:
+        """``kinds``: instead of all that Noonday ships."""
+        self._settings = settings
+        self._folders = Folders(settings.files, settings.runs)
+        self._kinds: dict[str, AnyKind] = {}
+        for kind in shipped(settings, clock) if kinds is None else kinds:
+            self.register(kind)
+
+    def register(self, kind: AnyKind) -> None:
+        """Raises ValueError for a second kind of the same name."""
+        if kind.name in self._kinds:
+            raise ValueError(f"there is a kind of target {kind.name!r} already")
+        self._kinds[kind.name] = kind
+
+    def specs(self) -> Mapping[str, type[BaseModel]]:
+        """The document of each kind, for the description of the API."""
+        return {name: kind.spec for name, kind in sorted(self._kinds.items())}
+
+    def style(self, kind: str) -> Style:
+        """Raises InvalidInput for a kind that is not known."""
+        return self._kind(kind).style
+
+    def validate(
+        self, target: Mapping[str, Any], parameters: Collection[str] | None = None
+    ) -> None:
+        """``parameters``: the names the definition declares; None when they cannot be told here.
+
+        Raises:
+            InvalidInput: with all that is wrong, each with its field under ``target``.
+        """
+        names = None if parameters is None else frozenset(parameters)
+        self._read(target, Check(self._settings, names))
+
+    def run(self, request: LaunchRequest, control: Control) -> Outcome:
+        """Raises nothing: what nobody expected is a failure that another attempt may mend."""
+        kind = self._kinds.get(request.kind)
+        if not isinstance(kind, InlineKind):
+            return _no_kind(request, Style.INLINE)
+        try:
+            spec = self._rendered(request)
+            return kind.run(spec, request, control)
+        except InvalidInput as error:
+            return Failed(error=error.message, retry=False)
+        except RunTaken:  # nothing of ours runs; only the holder of the claim can settle a stop
+            return Stopped() if control.stopping and not claim_lost(control) else Dropped()
+        except Exception as error:  # noqa: BLE001 - the port promises an outcome, whatever a driver raises
+            return broken(error)
+
+    def launch(self, requests: Sequence[LaunchRequest]) -> Sequence[Outcome]:
+        return self._by_kind(requests, self._launch)
+
+    def describe(self, requests: Sequence[LaunchRequest]) -> Sequence[Outcome]:
+        return self._by_kind(requests, lambda kind, some: kind.describe(some))
+
+    def cancel(self, requests: Sequence[LaunchRequest]) -> Sequence[Outcome]:
+        return self._by_kind(requests, lambda kind, some: kind.cancel(some))
+
+    @property
+    def artifacts(self) -> Folders:
+        """The port Artifacts: results and logs of runs."""
+        return self._folders
+
+    def _launch(
+        self, kind: StartedKind[Any], requests: Sequence[LaunchRequest]
+    ) -> Sequence[Outcome]:
+        """Documents that are refused now never reach the target; the others keep their places."""
+        outcomes: dict[int, Outcome] = {}
+        sound: list[tuple[int, Document]] = []
+        for place, request in enumerate(requests):
+            try:
+                sound.append((place, self._rendered(request)))
+            except InvalidInput as error:
+                outcomes[place] = Failed(error=error.message, retry=False)
+        called = kind.launch([(spec, requests[place]) for place, spec in sound]) if sound else ()
+        outcomes.update(zip((place for place, _ in sound), called, strict=True))
+        return [outcomes[place] for place in range(len(requests))]
+
+    def _by_kind(
+        self,
+        requests: Sequence[LaunchRequest],
+        call: Callable[[StartedKind[Any], Sequence[LaunchRequest]], Sequence[Outcome]],
+    ) -> Sequence[Outcome]:
+        """One call a kind; the outcomes in the order of the requests."""
+        outcomes: dict[int, Outcome] = {}
+        places = sorted(range(len(requests)), key=lambda place: requests[place].kind)
+        for name, group in groupby(places, key=lambda place: requests[place].kind):
+            mine = list(group)
+            asked = self._call(name, [requests[place] for place in mine], call)
+            outcomes.update(zip(mine, asked, strict=True))
+        return [outcomes[place] for place in range(len(requests))]
+
+    def _call(
+        self,
+        name: str,
+        requests: Sequence[LaunchRequest],
+        call: Callable[[StartedKind[Any], Sequence[LaunchRequest]], Sequence[Outcome]],
+    ) -> Sequence[Outcome]:
+        kind = self._kinds.get(name)
+        if not isinstance(kind, StartedKind):
+            return [_no_kind(request, Style.STARTED) for request in requests]
+        try:
+            outcomes = call(kind, requests)
+            if len(outcomes) != len(requests):
+                raise ValueError(f"{len(outcomes)} outcomes for {len(requests)} requests")
+        except Exception as error:  # noqa: BLE001 - it may have been accepted before it was raised
+            return [Unknown(error=broken(error).error) for _ in requests]
+        return outcomes
+
+    def _rendered(self, request: LaunchRequest) -> Document:
+        """Settings may have changed since the definition was accepted, and templates are values now."""
+        parameters = frozenset(request.bindings)
+        return self._read(
+            {"kind": request.kind, **request.spec}, Check(self._settings, parameters, rendered=True)
+        )
+
+    def _read(self, target: Mapping[str, Any], check: Check) -> Document:
+        name = target.get("kind")
+        if not isinstance(name, str):
+            wanted = f"names what to launch: {', '.join(sorted(self._kinds))}"
+            raise InvalidInput([Problem("target.kind", wanted, name)])
+        model: type[Document] = self._kind(name).spec
+        try:
+            return model.model_validate(dict(target), context=check)
+        except ValidationError as error:
+            raise InvalidInput(problems_of(error, model, "target")) from error
+
+    def _kind(self, name: str) -> AnyKind:
+        kind = self._kinds.get(name)
+        if kind is None:
+            raise InvalidInput([Problem("target.kind", _unknown_kind(name, self._kinds), name)])
+        return kind
+
+
+def shipped(settings: TargetSettings, clock: Clock) -> Sequence[AnyKind]:
+    """Here a new kind is registered."""
+    return (SqlKind(settings, clock), HttpKind(settings, clock), ProcessKind(settings))
+
+
+def _unknown_kind(name: str, known: Collection[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {near[0]}? " if near else ""
+    return f"{name!r} is no kind of target; {hint}There are {', '.join(sorted(known))}"
+
+
+def _no_kind(request: LaunchRequest, style: Style) -> Outcome:
+    return Failed(error=f"no {style.lower()} kind of target {request.kind!r} is here", retry=False)
