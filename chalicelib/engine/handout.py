@@ -28,13 +28,14 @@ class Batch:
 
     looked_at: int = 0
     lateness_ms: int = 0
-    handed: dict[Style, list[HandedOut]] = field(default_factory=dict)
+    handed: list[tuple[Style, HandedOut]] = field(default_factory=list)
+    alone: list[tuple[Style, HandedOut]] = field(default_factory=list)
     over: list[Result] = field(default_factory=list)
     stopping: list[str] = field(default_factory=list)
 
     @property
     def sent(self) -> int:
-        return sum(len(some) for some in self.handed.values())
+        return len(self.handed) + len(self.alone)
 
 
 def hand_out(engine: Engine, limit: int) -> Batch:
@@ -42,8 +43,12 @@ def hand_out(engine: Engine, limit: int) -> Batch:
     batch = engine.store.transact(lambda tx: _look_at_due(engine, tx, limit))
     if batch.stopping:
         engine.stops.notify(batch.stopping)
-    for style, handed in batch.handed.items():
-        engine.queue.send(style, handed)
+    for style in Style:
+        together = [one for its, one in batch.handed if its is style]
+        if together:
+            engine.queue.send(style, together)
+    for style, one in batch.alone:
+        engine.queue.send(style, [one])
     settle(engine, batch.over)
     return batch
 
@@ -91,7 +96,9 @@ def _looked_at(instance: Instance, style: Style, now_ms: int, batch: Batch) -> I
     if lease_ms is not None and lease_ms > now_ms:
         return replace(asked, wake_ms=_while_held(asked, lease_ms, now_ms), version=_next(instance))
     after = replace(asked, wake_ms=now_ms + _patience_ms(asked, now_ms), version=_next(instance))
-    batch.handed.setdefault(style, []).append(HandedOut(after.id, after.version))
+    # Who was claimed without an outcome may be what brings its launcher down: it travels alone.
+    lane = batch.alone if after.claim.count > 0 else batch.handed
+    lane.append((style, HandedOut(after.id, after.version)))
     return after
 
 

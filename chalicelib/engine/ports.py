@@ -344,6 +344,6 @@ class Stops(Protocol):
 
 
 class Listener(Protocol):
-    def __call__(self, fact: Fact) -> None:
+    def __call__(self, fact: Fact, /) -> None:
         """Must not raise."""
         ...

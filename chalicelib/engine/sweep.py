@@ -5,18 +5,18 @@ from __future__ import annotations
 from chalicelib.engine.engine import Engine
 from chalicelib.engine.facts import Swept
 from chalicelib.engine.handout import hand_out
+from chalicelib.engine.housekeeping import tidy
 from chalicelib.engine.materialise import materialise
-from chalicelib.engine.wakeups import next_minute
 
 BATCH = 500
 MARGIN_SECONDS = 5.0  # of the time its process has left, what a batch may need
 
 
-def sweep_minute(engine: Engine, *, seconds_left: float) -> Swept:
-    """The minute hand: sweep, and arm the second hand for what is due before the next minute."""
-    until_ms = next_minute(engine.clock.now_ms())
-    swept = _sweep(engine, seconds_left)
-    _arm(engine, until_ms)
+def sweep_minute(engine: Engine, *, arm_until_ms: int, seconds_left: float) -> Swept:
+    """The minute hand: sweep, and arm the second hand for what is due before ``arm_until_ms``."""
+    tidy(engine)
+    swept, next_ms = _sweep_what_is_due(engine, arm_until_ms, seconds_left)
+    _arm(engine, next_ms, arm_until_ms)
     return swept
 
 
@@ -26,10 +26,24 @@ def sweep_second(engine: Engine, *, arm_until_ms: int, seconds_left: float) -> S
     Whoever finds nothing was late or a double, and another wake-up goes on: so chains merge, and a
     thousand commands in one minute do not leave a thousand of them.
     """
-    swept = _sweep(engine, seconds_left)
+    swept, next_ms = _sweep_what_is_due(engine, arm_until_ms, seconds_left)
     if swept.jobs or swept.instances:
-        _arm(engine, arm_until_ms)
+        _arm(engine, next_ms, arm_until_ms)
     return swept
+
+
+def _sweep_what_is_due(
+    engine: Engine, arm_until_ms: int, seconds_left: float
+) -> tuple[Swept, int | None]:
+    """The sweep, and when the next is due. An idle one asks that one question and nothing else."""
+    now = engine.clock.now_ms()
+    before_ms = max(arm_until_ms, now + 1)
+    next_ms = engine.store.read(lambda reader: reader.next_wake(before_ms))
+    if next_ms is None or next_ms > now:
+        return Swept(now, 0, 0, 0, 0), next_ms
+    swept = _sweep(engine, seconds_left)
+    engine.listener(swept)
+    return swept, engine.store.read(lambda reader: reader.next_wake(before_ms))
 
 
 def _sweep(engine: Engine, seconds_left: float) -> Swept:
@@ -47,12 +61,9 @@ def _sweep(engine: Engine, seconds_left: float) -> Swept:
         lateness = max(lateness, handed.lateness_ms)
         if handed.looked_at < BATCH or engine.clock.now_ms() >= stop_ms:
             break
-    swept = Swept(engine.clock.now_ms(), jobs, instances, handed_out, lateness)
-    engine.listener(swept)
-    return swept
+    return Swept(engine.clock.now_ms(), jobs, instances, handed_out, lateness)
 
 
-def _arm(engine: Engine, until_ms: int) -> None:
-    next_ms = engine.store.read(lambda reader: reader.next_wake(until_ms))
-    if next_ms is not None:
+def _arm(engine: Engine, next_ms: int | None, until_ms: int) -> None:
+    if next_ms is not None and next_ms < until_ms:
         engine.alarm.wake(max(next_ms, engine.clock.now_ms()), until_ms)
