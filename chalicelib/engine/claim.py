@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 from chalicelib.engine.completion import ended
 from chalicelib.engine.engine import Engine
 from chalicelib.engine.facts import RunClaimed
+from chalicelib.engine.outcomes import Failed
 from chalicelib.engine.ports import HandedOut, LaunchRequest, Transaction
 from chalicelib.engine.requests import launch_request
-from chalicelib.engine.settle import Moved, announce, write_moves
+from chalicelib.engine.settle import Moved, announce, result_of, settle, write_moves
 from chalicelib.model.definition import Policies
 from chalicelib.model.instance import Claim, Instance
 from chalicelib.model.instants import parse_duration
@@ -46,7 +47,7 @@ def claim(engine: Engine, handed: Sequence[HandedOut]) -> Sequence[Claimed]:
     Returns the runs that are now ours. What must wait, or ends without a launch, is written too.
     """
 
-    def unit(tx: Transaction) -> tuple[list[Moved], list[Claimed]]:
+    def unit(tx: Transaction) -> _Decided:
         now = engine.clock.now_ms()
         jobs, instances = _locked(tx, {item.instance_id: item.version for item in handed})
         texts = tx.definitions({(one.job_id, one.revision) for one in instances})
@@ -60,19 +61,41 @@ def claim(engine: Engine, handed: Sequence[HandedOut]) -> Sequence[Claimed]:
                 counts[before.job_id] = active + after.active - before.active
                 moves.append(Moved(before, after))
         write_moves(engine, tx, moves, now)
-        claims = [
-            _claimed(moved.after, jobs[moved.after.job_id].name, texts)
-            for moved in moves
-            if moved.after.claim.epoch > moved.before.claim.epoch
-        ]
-        return moves, claims
+        return _Decided(moves, {key: job.name for key, job in jobs.items()}, texts)
 
-    moves, claims = engine.store.transact(unit)
-    announce(engine, [moved for moved in moves if moved.after.state not in IN_FLIGHT])
-    now = engine.clock.now_ms()
-    for mine in claims:
-        one = mine.instance
-        engine.listener(RunClaimed(now, one.job_id, one.id, one.run, one.claim.epoch))
+    decided = engine.store.transact(unit)
+    announce(engine, [moved for moved in decided.moves if moved.after.state not in IN_FLIGHT])
+    return _requested(engine, decided)
+
+
+@dataclass(frozen=True, slots=True)
+class _Decided:
+    """What the transaction decided, and what the requests of the claimed runs are made from."""
+
+    moves: Sequence[Moved]
+    job_names: Mapping[str, str]
+    texts: Mapping[tuple[str, int], str]
+
+
+def _requested(engine: Engine, decided: _Decided) -> Sequence[Claimed]:
+    """The claimed runs with their requests; one whose request cannot be made fails, alone."""
+    claims, hopeless = [], []
+    for moved in decided.moves:
+        one = moved.after
+        if one.claim.epoch == moved.before.claim.epoch:
+            continue
+        engine.listener(
+            RunClaimed(engine.clock.now_ms(), one.job_id, one.id, one.run, one.claim.epoch)
+        )
+        definition = read_definition(decided.texts[one.job_id, one.revision])
+        try:
+            request = launch_request(one, decided.job_names[one.job_id], definition)
+        except (ValueError, KeyError, OverflowError) as error:
+            failed = Failed(f"the request cannot be made: {error}", retry=False)
+            hopeless.append(result_of(one, failed))
+        else:
+            claims.append(Claimed(one, request))
+    settle(engine, hopeless)
     return claims
 
 
@@ -85,11 +108,6 @@ def _locked(
     current = {one.id for one in seen if one.version == versions[one.id]}
     locked = tx.lock_instances(current) if current else ()
     return jobs, [one for one in locked if one.version == versions[one.id]]
-
-
-def _claimed(instance: Instance, job_name: str, texts: Mapping[tuple[str, int], str]) -> Claimed:
-    definition = read_definition(texts[instance.job_id, instance.revision])
-    return Claimed(instance, launch_request(instance, job_name, definition))
 
 
 def decide(instance: Instance, job: Job, policies: Policies, active: int, now_ms: int) -> Instance:
@@ -112,6 +130,8 @@ def decide(instance: Instance, job: Job, policies: Policies, active: int, now_ms
 def _from_waiting(
     instance: Instance, job: Job, policies: Policies, active: int, now_ms: int
 ) -> Instance:
+    if job.state is JobState.DELETED:
+        return ended(instance, InstanceEvent.SKIP, Reason.JOB_DELETED, now_ms)
     if job.state is JobState.SUSPENDED and instance.kind is not InstanceKind.MANUAL:
         return _held(instance, Reason.JOB_SUSPENDED, None)
     room = policies.max_active if policies.overlap == "allow" else 1

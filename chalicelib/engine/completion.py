@@ -87,6 +87,8 @@ def stop_unconfirmed(instance: Instance, now_ms: int) -> Followed:
     """Nobody confirmed the stop in time: the run ends as it was asked to, and is not tried again."""
     if instance.stop is None or instance.state in TERMINAL:
         return Followed(instance)
+    if instance.stop.deadline_ms > now_ms:
+        return Followed(instance)
     event, _ = _STOP_EVENTS[instance.stop.kind]
     after = ended(instance, event, Reason.STOP_UNCONFIRMED, now_ms)
     error = "the target did not confirm the stop; the run may still be going on"
@@ -95,7 +97,8 @@ def stop_unconfirmed(instance: Instance, now_ms: int) -> Followed:
 
 def wait_timed_out(instance: Instance, now_ms: int) -> Followed:
     """It waited too long for its launch."""
-    if instance.state is not InstanceState.WAITING:
+    late = instance.deadline_ms is not None and instance.deadline_ms <= now_ms
+    if instance.state is not InstanceState.WAITING or not late:
         return Followed(instance)
     return Followed(ended(instance, InstanceEvent.TIME_OUT, Reason.WAIT_TIMEOUT, now_ms))
 

@@ -6,6 +6,7 @@ Handing out is a commit before the send: an instance is looked at again if nobod
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from chalicelib.engine.completion import stop_unconfirmed, wait_timed_out
@@ -14,6 +15,7 @@ from chalicelib.engine.outcomes import Style
 from chalicelib.engine.ports import HandedOut, Transaction
 from chalicelib.engine.settle import ENGINE, Move, Result, settle
 from chalicelib.engine.stopping import request_stop
+from chalicelib.model.errors import NoondayError
 from chalicelib.model.instance import Instance
 from chalicelib.model.job import read_definition
 from chalicelib.model.states import InstanceState, StopKind
@@ -65,18 +67,23 @@ def _look_at_due(engine: Engine, tx: Transaction, limit: int) -> Batch:
         if over is not None:
             batch.over.append(Result(instance.id, instance.run, None, over))
             continue
-        saved.append(_looked_at(instance, styles[instance.id], now, batch))
+        style = styles.get((instance.job_id, instance.revision))
+        saved.append(_looked_at(instance, style, now, batch))
     if saved:
         tx.save_instances(saved)
     return batch
 
 
-def _styles(engine: Engine, tx: Transaction, due: Sequence[Instance]) -> Mapping[str, Style]:
-    if not due:
-        return {}
-    texts = tx.definitions({(one.job_id, one.revision) for one in due})
-    kinds = {key: str(read_definition(text).target["kind"]) for key, text in texts.items()}
-    return {one.id: engine.targets.style(kinds[one.job_id, one.revision]) for one in due}
+def _styles(
+    engine: Engine, tx: Transaction, due: Sequence[Instance]
+) -> Mapping[tuple[str, int], Style]:
+    """By job and revision; a definition that this version cannot read has none."""
+    styles = {}
+    texts = tx.definitions({(one.job_id, one.revision) for one in due}) if due else {}
+    for key, text in texts.items():
+        with suppress(ValueError, NoondayError):
+            styles[key] = engine.targets.style(str(read_definition(text).target["kind"]))
+    return styles
 
 
 def _over(instance: Instance, now_ms: int) -> Move | None:
@@ -88,7 +95,11 @@ def _over(instance: Instance, now_ms: int) -> Move | None:
     return stop_unconfirmed if late else None
 
 
-def _looked_at(instance: Instance, style: Style, now_ms: int, batch: Batch) -> Instance:
+def _looked_at(instance: Instance, style: Style | None, now_ms: int, batch: Batch) -> Instance:
+    if style is None:  # set aside alone: nobody could launch it, and it must not delay the others
+        wake_ms = now_ms + LONGEST_PATIENCE_MS
+        waiting_on = "its definition or its kind of target is not known to this version of Noonday"
+        return replace(instance, wake_ms=wake_ms, waiting_on=waiting_on, version=_next(instance))
     asked = _asked_to_stop(instance, now_ms)
     if asked.stop is not None:
         batch.stopping.append(asked.id)

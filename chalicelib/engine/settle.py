@@ -17,7 +17,7 @@ from chalicelib.model.definition import Policies
 from chalicelib.model.event import Event
 from chalicelib.model.instance import Instance
 from chalicelib.model.job import read_definition
-from chalicelib.model.states import TERMINAL, Reason
+from chalicelib.model.states import TERMINAL, JobState, Reason
 
 ENGINE = "noonday"  # the actor of what no person asked for
 
@@ -63,15 +63,18 @@ def settle(engine: Engine, results: Sequence[Result]) -> Sequence[Instance]:
 
     def unit(tx: Transaction) -> Sequence[Moved]:
         now = engine.clock.now_ms()
-        present = _locked(tx, results)
+        deleted, present = _locked(tx, results)
         definitions = tx.definitions({(seen.job_id, seen.revision) for seen in present.values()})
         moves = []
         for result in results:
             before = present.get(result.instance_id)
             if before is None or not _current(before, result):
                 continue
-            policies = read_definition(definitions[before.job_id, before.revision]).policies
-            moved = _moved(before, result.move(before, now), policies, now)
+            policies = _policies(definitions[before.job_id, before.revision])
+            followed = result.move(before, now)
+            if before.job_id in deleted:  # nothing of a deleted job is launched again
+                followed = Followed(followed.instance)
+            moved = _moved(before, followed, policies, now)
             if moved.after is not before:
                 moves.append(moved)
         write_moves(engine, tx, moves, now)
@@ -142,10 +145,20 @@ def _event(engine: Engine, moved: Moved, now_ms: int) -> Event:
     )
 
 
-def _locked(tx: Transaction, results: Sequence[Result]) -> dict[str, Instance]:
+def _locked(tx: Transaction, results: Sequence[Result]) -> tuple[set[str], dict[str, Instance]]:
+    """Jobs first, then instances: which of the jobs are deleted, and the instances by id."""
     ids = {result.instance_id for result in results}
-    tx.lock_jobs({seen.job_id for seen in tx.instances_by_id(sorted(ids))})
-    return {instance.id: instance for instance in tx.lock_instances(ids)}
+    jobs = tx.lock_jobs({seen.job_id for seen in tx.instances_by_id(sorted(ids))})
+    deleted = {job.id for job in jobs if job.state is JobState.DELETED}
+    return deleted, {instance.id: instance for instance in tx.lock_instances(ids)}
+
+
+def _policies(definition_json: str) -> Policies:
+    """A definition that this version cannot read any more still lets its runs end, without a retry."""
+    try:
+        return read_definition(definition_json).policies
+    except ValueError:
+        return Policies()
 
 
 def _current(instance: Instance, result: Result) -> bool:

@@ -73,16 +73,14 @@ def execute(engine: Engine, command: Command, effect: Effect, *, settle: bool = 
 
     changed = engine.store.transact(unit)
     if changed.moved:
-        announce(engine, changed, command)
+        announce(engine, changed, command.event, command.principal)
     return changed.job
 
 
-def announce(engine: Engine, changed: Changed, command: Command) -> None:
+def announce(engine: Engine, changed: Changed, verb: str, principal: Principal) -> None:
     """After the commit: wake whoever has to act on it."""
     job = changed.job
-    engine.listener(
-        Commanded(engine.clock.now_ms(), command.event.value, job.id, None, command.principal.name)
-    )
+    engine.listener(Commanded(engine.clock.now_ms(), verb, job.id, None, principal.name))
     if changed.stopped:
         engine.stops.notify(changed.stopped)
     ring(engine, changed.wakes)

@@ -80,7 +80,7 @@ def submit(
 
     job = transact_once(engine, principal, once, unit)
     if isinstance(job, Job):
-        announce(engine, Changed(job, (job.wake_ms,)), command)
+        announce(engine, Changed(job, (job.wake_ms,)), "SUBMIT", principal)
     return job
 
 
