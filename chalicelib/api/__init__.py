@@ -1,0 +1,35 @@
+"""The REST API: parse, call, render. One module a resource; errors and description in one place each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from chalice.app import Chalice
+
+from chalicelib.api import (
+    history,
+    instances,
+    job_commands,
+    jobs,
+    people,
+    schedules,
+    service,
+)
+from chalicelib.api.refusals import as_problems
+from chalicelib.api.resource import Operation, Resource
+
+RESOURCES: Sequence[Resource] = tuple(
+    module.resource
+    for module in (jobs, job_commands, instances, schedules, history, people, service)
+)
+
+
+def register(app: Chalice) -> None:
+    """Give the app all routes, and problem documents for what Chalice itself refuses."""
+    for resource in RESOURCES:
+        app.register_blueprint(resource.blueprint)
+    app.register_middleware(as_problems, "http")
+
+
+def operations() -> Sequence[Operation]:
+    return [operation for resource in RESOURCES for operation in resource.operations]

@@ -1,0 +1,260 @@
+"""What the API answers with. Every time is there twice: as UTC milliseconds and as ISO 8601."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema
+
+from chalicelib.model.instants import format_instant
+from chalicelib.model.states import InstanceKind, InstanceState, JobState, Role, StopKind
+
+DefinitionDocument = dict[str, Any]
+"""The stored definition as it is; the API's description says that it is a Definition."""
+Ms = Annotated[int, Field(description="UTC milliseconds")]
+Time = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
+MaybeMs = Ms | None
+MaybeTime = Time | None
+
+
+class Answer(BaseModel):
+    model_config = ConfigDict(frozen=True, use_enum_values=True)
+
+
+def twins(**times_ms: int | None) -> dict[str, Any]:
+    """``created=5`` becomes ``created_ms`` and ``created_time``."""
+    both: dict[str, Any] = {}
+    for name, at_ms in times_ms.items():
+        both[f"{name}_ms"] = at_ms
+        both[f"{name}_time"] = None if at_ms is None else format_instant(at_ms)
+    return both
+
+
+class SuspensionDocument(Answer):
+    by: str
+    reason: str | None
+    since_ms: Ms
+    since_time: Time
+    until_ms: MaybeMs
+    until_time: MaybeTime
+
+
+class JobDocument(Answer):
+    """A job: its definition, its state, and who moved it last. ``edit`` is its ETag."""
+
+    id: str
+    owner: str
+    name: str
+    state: JobState
+    revision: int
+    definition: DefinitionDocument
+    next_ms: MaybeMs = Field(description="The next nominal time that will fire; null for none")
+    next_time: MaybeTime
+    suspension: SuspensionDocument | None
+    created_ms: Ms
+    created_time: Time
+    created_by: str
+    modified_ms: Ms
+    modified_time: Time
+    modified_by: str
+    edit: int
+
+
+class RunDocument(Answer):
+    """One attempt of an instance."""
+
+    run: int
+    token: str
+    state: InstanceState
+    reason: str | None
+    external_id: str | None
+    external_url: str | None
+    result_path: str | None
+    log_path: str | None
+    error: str | None
+    created_ms: Ms
+    created_time: Time
+    launched_ms: MaybeMs
+    launched_time: MaybeTime
+    started_ms: MaybeMs
+    started_time: MaybeTime
+    ended_ms: MaybeMs
+    ended_time: MaybeTime
+
+
+class StopDocument(Answer):
+    kind: StopKind
+    by: str
+    reason: str | None
+
+
+class InstanceDocument(Answer):
+    """The one thing that accounts for one nominal time of one job."""
+
+    id: str
+    job_id: str
+    name: str
+    owner: str
+    nominal_ms: Ms
+    nominal_time: Time
+    kind: InstanceKind
+    state: InstanceState
+    reason: str | None
+    revision: int
+    run: int
+    attempt: int
+    runs: list[RunDocument]
+    parameters: dict[str, JsonValue]
+    waiting_on: str | None
+    stop: StopDocument | None
+    result_path: str | None
+    error: str | None
+    token: str
+    created_ms: Ms
+    created_time: Time
+    ready_ms: MaybeMs
+    ready_time: MaybeTime
+    launched_ms: MaybeMs
+    launched_time: MaybeTime
+    started_ms: MaybeMs
+    started_time: MaybeTime
+    ended_ms: MaybeMs
+    ended_time: MaybeTime
+
+
+class EventDocument(Answer):
+    """Who did what, when and why."""
+
+    id: str
+    owner: str
+    job_id: str
+    instance_id: str | None
+    at_ms: Ms
+    at_time: Time
+    actor: str
+    verb: str
+    reason: str | None
+    detail: dict[str, JsonValue]
+
+
+class RevisionDocument(Answer):
+    """One version of a job's definition."""
+
+    job_id: str
+    revision: int
+    definition: DefinitionDocument
+    created_ms: Ms
+    created_time: Time
+    created_by: str
+
+
+class FireDocument(Answer):
+    nominal_ms: Ms
+    local: str = Field(description="The same moment on the clocks of the schedule's zone")
+    note: str | None
+
+
+class PreviewDocument(Answer):
+    """What a schedule says, and what is remarkable about it."""
+
+    fires: list[FireDocument]
+    warnings: list[str]
+    description: str
+    next_clock_change: JsonValue
+    eventbridge: JsonValue
+    tzdata: str
+
+
+class CheckedDocument(Answer):
+    """A definition that would be accepted, as it would be stored."""
+
+    definition: DefinitionDocument
+    fires: list[FireDocument]
+    warnings: list[str]
+
+
+class JobPage(Answer):
+    items: list[JobDocument]
+    next: str | None
+
+
+class InstancePage(Answer):
+    items: list[InstanceDocument]
+    next: str | None
+
+
+class EventPage(Answer):
+    items: list[EventDocument]
+    next: str | None
+
+
+class RevisionPage(Answer):
+    items: list[RevisionDocument]
+    next: None = None
+
+
+class OwnerDocument(Answer):
+    name: str
+
+
+class OwnerPage(Answer):
+    items: list[OwnerDocument]
+    next: None = None
+
+
+class MemberDocument(Answer):
+    principal: str
+    owner: str
+    role: Role
+
+
+class MemberPage(Answer):
+    items: list[MemberDocument]
+    next: None = None
+
+
+class TokenDocument(Answer):
+    """A new token. It is shown this once; the store keeps only its hash."""
+
+    principal: str
+    admin: bool
+    token: str
+
+
+class WhoDocument(Answer):
+    name: str
+    admin: bool
+    roles: dict[str, Role]
+
+
+class ClockDocument(Answer):
+    """``by_hand``: this clock stands until somebody moves it."""
+
+    now_ms: Ms
+    now_time: Time
+    by_hand: bool
+
+
+class HealthDocument(Answer):
+    status: str
+    version: str
+    database: str
+    now_ms: Ms
+    now_time: Time
+
+
+class ProblemItem(Answer):
+    field: str = Field(description="Dotted path into the document, or the parameter's name")
+    message: str
+    value: JsonValue
+
+
+class ProblemDocument(Answer):
+    """RFC 9457. ``code`` is stable; ``problems`` names every field that is wrong."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    problems: list[ProblemItem] = []

@@ -1,0 +1,24 @@
+"""What was handed out, on its way to its target."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from chalicelib.engine.inline import run_inline
+from chalicelib.engine.launch import launch_started
+from chalicelib.events.alarm import Record
+from chalicelib.notifications.messages import read_handed_out
+from chalicelib.wiring import noonday
+
+
+def launch(records: Iterable[Record]) -> None:
+    """Started kinds: all that came together is one batch."""
+    handed = [one for record in records for one in read_handed_out(record.body)]
+    launch_started(noonday().engine, handed)
+
+
+def work(records: Iterable[Record]) -> None:
+    """Inline kinds: the call is the work, one after the other."""
+    for record in records:
+        for one in read_handed_out(record.body):
+            run_inline(noonday().engine, one)

@@ -1,0 +1,244 @@
+"""A small HTTP/1.1 server: few threads, many connections, and an end that loses nothing it accepted.
+
+One thread watches connections that are idle; a bounded pool reads, answers and writes. A slow client
+holds one thread of the pool, no longer than the time limits of a request.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import selectors
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from email.utils import formatdate
+from http import HTTPStatus
+
+from chalicelib.local.http_message import Connection, Gone, HttpRequest, Refused, read_request
+
+IDLE_S = 60.0
+WRITE_S = 30.0
+NEXT_REQUEST_S = 0.005
+"""A thread waits so long for the connection's next request before it gives the connection back."""
+
+
+@dataclass(frozen=True, slots=True)
+class HttpResponse:
+    status: int
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+Handle = Callable[[HttpRequest], HttpResponse]
+Refuse = Callable[[int, str], HttpResponse]
+
+
+class HttpServer:
+    """``handle`` answers requests and raises nothing; ``refuse`` words what is no request."""
+
+    def __init__(
+        self,
+        listener: socket.socket,
+        handle: Handle,
+        refuse: Refuse,
+        *,
+        threads: int = 32,
+        connections: int = 1000,
+    ) -> None:
+        self._listener = listener
+        self._handle = handle
+        self._refuse = refuse
+        self._most = connections
+        self._ready: queue.SimpleQueue[Connection | None] = queue.SimpleQueue()
+        self._returned: deque[Connection] = deque()
+        self._idle: dict[int, Connection] = {}
+        self._busy = 0
+        self._changed = threading.Condition()
+        self._stopping = threading.Event()
+        self._selector = selectors.DefaultSelector()
+        self._wake_r, self._wake_w = os.pipe()
+        os.set_blocking(self._wake_w, False)
+        self._watcher = threading.Thread(target=self._watch, name="http-watch", daemon=True)
+        self._pool = [
+            threading.Thread(target=self._work, name=f"http-{number}", daemon=True)
+            for number in range(threads)
+        ]
+
+    def start(self) -> None:
+        self._listener.listen(1024)
+        self._listener.settimeout(0)
+        self._selector.register(self._listener, selectors.EVENT_READ)
+        self._selector.register(self._wake_r, selectors.EVENT_READ)
+        for thread in (self._watcher, *self._pool):
+            thread.start()
+
+    def stop(self, wait_s: float) -> bool:
+        """Accept nothing new and answer what was accepted; False when some were left at the end."""
+        self._stopping.set()
+        self._wake()
+        deadline = time.monotonic() + wait_s
+        self._watcher.join(wait_s)
+        with self._changed:
+            done = self._changed.wait_for(
+                lambda: self._busy == 0, max(0.0, deadline - time.monotonic())
+            )
+        for _ in self._pool:
+            self._ready.put(None)
+        return done
+
+    def _wake(self) -> None:
+        with suppress(BlockingIOError):
+            os.write(self._wake_w, b".")
+
+    # --- the watcher: idle connections
+
+    def _watch(self) -> None:
+        while not self._stopping.is_set():
+            for key, _ in self._selector.select(timeout=1.0):
+                if key.fileobj is self._listener:
+                    self._accept()
+                elif key.fd == self._wake_r:
+                    os.read(self._wake_r, 4096)
+                else:
+                    self._take(key.fd)
+            self._park_returned()
+            self._drop_idle()
+        self._accept()
+        self._listener.close()
+        self._park_returned()
+        self._hand_over_or_close()
+
+    def _accept(self) -> None:
+        """All that wait, so that none of them is reset when the listener closes."""
+        while len(self._idle) + self._busy < self._most:
+            try:
+                sock, address = self._listener.accept()
+            except OSError:
+                return
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._park(Connection(sock, str(address[0])))
+
+    def _park(self, connection: Connection) -> None:
+        connection.idle_since = time.monotonic()
+        number = connection.sock.fileno()
+        self._idle[number] = connection
+        self._selector.register(number, selectors.EVENT_READ)
+
+    def _park_returned(self) -> None:
+        while self._returned:
+            self._park(self._returned.popleft())
+            self._leave()
+
+    def _take(self, number: int) -> None:
+        self._selector.unregister(number)
+        self._enter()
+        self._ready.put(self._idle.pop(number))
+
+    def _drop_idle(self) -> None:
+        """Oldest first; when no connection is free, a waiting client needs the place of an idle one."""
+        crowded = len(self._idle) + self._busy >= self._most
+        limit = time.monotonic() - (1.0 if crowded else IDLE_S)
+        for number in [key for key, one in self._idle.items() if one.idle_since < limit]:
+            self._close_idle(number)
+
+    def _close_idle(self, number: int) -> None:
+        self._selector.unregister(number)
+        self._idle.pop(number).sock.close()
+
+    def _hand_over_or_close(self) -> None:
+        """At the end: who has sent something is answered, the others have nothing to lose."""
+        for _ in range(2):  # a second look, for what arrived while we looked
+            for key, _ in self._selector.select(timeout=0):
+                if key.fd in self._idle:
+                    self._take(key.fd)
+        for number in list(self._idle):
+            self._close_idle(number)
+
+    # --- the pool: requests
+
+    def _enter(self) -> None:
+        with self._changed:
+            self._busy += 1
+
+    def _leave(self) -> None:
+        with self._changed:
+            self._busy -= 1
+            self._changed.notify_all()
+
+    def _work(self) -> None:
+        while (connection := self._ready.get()) is not None:
+            if self._serve(connection) and not self._stopping.is_set():
+                self._returned.append(connection)
+                self._wake()
+            else:
+                _close(connection)
+                self._leave()
+
+    def _serve(self, connection: Connection) -> bool:
+        """Answer requests while they come; whether the connection is worth keeping."""
+        while True:
+            try:
+                request = read_request(connection)
+                keep = request.keep and not self._stopping.is_set()
+                response = self._handle(request)
+                _write(connection, response, keep=keep, bare=request.method == "HEAD")
+                if not keep:
+                    return False
+            except Refused as refused:
+                with suppress(OSError):
+                    response = self._refuse(refused.status, refused.message)
+                    _write(connection, response, keep=False, bare=False)
+                return False
+            except (Gone, OSError):
+                return False
+            if not connection.has_more and not self._more_soon(connection):
+                return connection.sock.fileno() >= 0
+
+    def _more_soon(self, connection: Connection) -> bool:
+        """Giving a connection back costs more than a short wait, if nobody else needs this thread."""
+        if not self._ready.empty():
+            return False
+        try:
+            if not connection.fill(time.monotonic() + NEXT_REQUEST_S):
+                connection.sock.close()
+        except TimeoutError:
+            return False
+        except OSError:
+            connection.sock.close()
+        return connection.has_more
+
+
+def _write(connection: Connection, response: HttpResponse, *, keep: bool, bare: bool) -> None:
+    lines = [
+        f"HTTP/1.1 {response.status} {HTTPStatus(response.status).phrase}",
+        f"Date: {formatdate(usegmt=True)}",
+        f"Connection: {'keep-alive' if keep else 'close'}",
+    ]
+    if response.status not in (204, 304):
+        lines.append(f"Content-Length: {len(response.body)}")
+    lines += [f"{name}: {value}" for name, value in response.headers.items()]
+    head = "\r\n".join(lines).encode("latin-1", "replace") + b"\r\n\r\n"
+    connection.sock.settimeout(WRITE_S)
+    connection.sock.sendall(head if bare or response.status == 204 else head + response.body)
+
+
+def _close(connection: Connection) -> None:
+    """Let the client read the answer before it learns that we stopped reading (RFC 9112, 9.6)."""
+    sock = connection.sock
+    with suppress(OSError):
+        sock.shutdown(socket.SHUT_WR)
+        deadline = time.monotonic() + 1.0
+        read = 0
+        while read < 16_000_000 and (left := deadline - time.monotonic()) > 0:
+            sock.settimeout(left)
+            data = sock.recv(262_144)
+            if not data:
+                break
+            read += len(data)
+    with suppress(OSError):
+        sock.close()

@@ -1,0 +1,93 @@
+"""The queues of one process: memory, and threads that hand every message to the app's handler.
+
+Nothing here is a promise: a message that is lost comes again from the store, like one in the cloud.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from chalicelib.engine.outcomes import Style
+from chalicelib.engine.ports import HandedOut
+from chalicelib.local.context import EventContext, queue_event
+from chalicelib.notifications.log import JsonLog
+from chalicelib.notifications.messages import write_handed_out
+
+LAUNCH, WORK = "launch", "work"
+LAUNCHERS = 2
+WORK_S = 14 * 60.0
+Handler = Callable[[Any, Any], Any]
+
+
+class MemoryQueues:
+    """The Queue port. ``handlers`` are known only once the app is there: see ``start``."""
+
+    def __init__(self, workers: int) -> None:
+        self._threads = {LAUNCH: LAUNCHERS, WORK: workers}
+        self._messages: dict[str, queue.SimpleQueue[str | None]] = {
+            name: queue.SimpleQueue() for name in self._threads
+        }
+        self._open = 0
+        self._closed = False
+        self._changed = threading.Condition()
+
+    def send(self, style: Style, handed: Sequence[HandedOut]) -> None:
+        if style is Style.STARTED:
+            self._put(LAUNCH, write_handed_out(handed))
+        else:
+            for one in handed:
+                self._put(WORK, write_handed_out([one]))
+
+    def start(self, handlers: dict[str, Handler], log: JsonLog) -> None:
+        for name, count in self._threads.items():
+            for number in range(count):
+                threading.Thread(
+                    target=self._serve,
+                    args=(name, handlers[name], log),
+                    name=f"{name}-{number}",
+                    daemon=True,
+                ).start()
+
+    def quiet(self, wait_s: float) -> bool:
+        """Wait until nothing is queued or handled; false when that did not come in time."""
+        deadline = time.monotonic() + wait_s
+        with self._changed:
+            return self._changed.wait_for(
+                lambda: self._open == 0, max(0.0, deadline - time.monotonic())
+            )
+
+    def stop(self, wait_s: float) -> int:
+        """Take nothing new, finish what is there; how many were left when the time was up."""
+        self.quiet(wait_s)
+        with self._changed:
+            self._closed = True
+            left = self._open
+        for name, count in self._threads.items():
+            for _ in range(count):
+                self._messages[name].put(None)
+        return left
+
+    def _put(self, name: str, body: str) -> None:
+        with self._changed:
+            if self._closed:
+                return
+            self._open += 1
+        self._messages[name].put(body)
+
+    def _serve(self, name: str, handler: Handler, log: JsonLog) -> None:
+        while (body := self._messages[name].get()) is not None:
+            if not self._closed:
+                self._handle(name, handler, body, log)
+            with self._changed:
+                self._open -= 1
+                self._changed.notify_all()
+
+    def _handle(self, name: str, handler: Handler, body: str, log: JsonLog) -> None:
+        try:
+            handler(queue_event(name, [body]), EventContext(name, limit_s=WORK_S))
+        except Exception as error:  # noqa: BLE001 -- the thread goes on; the store hands out again
+            log.failure(error, queue=name, message=body)

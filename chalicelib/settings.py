@@ -1,0 +1,218 @@
+"""The only reader of the environment. ``SETTINGS`` has every name with its default and meaning."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from urllib.parse import urlsplit
+
+SETTINGS: Mapping[str, tuple[str | None, str]] = {
+    "NOONDAY_AUTH": (None, "who vouches for a principal: local (tokens of the store); required"),
+    "NOONDAY_DATABASE": (
+        "sqlite:///.noonday/noonday.db",
+        "the state store: sqlite:///PATH or mysql://USER@HOST[:PORT]/DATABASE",
+    ),
+    "NOONDAY_DATABASE_PASSWORD": (None, "its password, never part of the URL"),
+    "NOONDAY_CONNECTION_<NAME>": (
+        None,
+        "a database that sql targets name as <name>, in lower case; its password: …_<NAME>_PASSWORD",
+    ),
+    "NOONDAY_FILES": (".noonday/files", "the directory that holds local files, globs and results"),
+    "NOONDAY_RUNS": (".noonday/runs", "the directory where process targets keep output and status"),
+    "NOONDAY_HTTP_ALLOW": (
+        "",
+        "private hosts or networks that http targets may call, separated by commas",
+    ),
+    "NOONDAY_PROCESS": ("off", "on or off: whether process targets may run programs here"),
+    "NOONDAY_WORKERS": ("16", "1 to 256: inline runs at the same moment, in the embedded server"),
+    "NOONDAY_GRACE": (
+        "20",
+        "0 to 600: seconds that the embedded server lets runs finish at its end",
+    ),
+    "NOONDAY_TOKEN": (
+        None,
+        "the embedded server's token, 16 characters or more; else one is created",
+    ),
+    "NOONDAY_LOG": ("info", "debug, info, error or off: which JSON lines go to standard error"),
+}
+
+_OF_THE_CLI = frozenset({"NOONDAY_URL", "NOONDAY_OWNER", "NOONDAY_PROFILE", "NOONDAY_OUTPUT"})
+_CONNECTION = re.compile(r"NOONDAY_CONNECTION_([A-Z0-9_]+)")
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
+
+
+class BadSetting(Exception):
+    """A setting that cannot be used; the message names it, says why, and what would be right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """Where a database is. The password is no part of what is shown."""
+
+    url: str
+    password: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All that the environment decides. Secrets are never shown by ``repr``."""
+
+    auth: str
+    database: Database
+    connections: Mapping[str, Database]
+    files: Path
+    runs: Path
+    http_allow: tuple[str, ...]
+    process: bool
+    workers: int
+    grace_s: int
+    token: str | None = field(repr=False)
+    log: str
+    warnings: tuple[str, ...]
+
+
+def environment() -> Mapping[str, str]:
+    return os.environ  # noqa: TID251 -- this is the one place
+
+
+def config_home(environ: Mapping[str, str]) -> Path:
+    """Where a person's settings live: XDG_CONFIG_HOME, or ~/.config."""
+    chosen = environ.get("XDG_CONFIG_HOME", "")
+    return Path(chosen) if Path(chosen).is_absolute() else Path.home() / ".config"
+
+
+def read_settings(environ: Mapping[str, str]) -> Settings:
+    """The environment, checked.
+
+    Raises:
+        BadSetting: at the first setting that cannot be used.
+    """
+    return Settings(
+        auth=_auth(environ),
+        database=_database(environ, "NOONDAY_DATABASE"),
+        connections=dict(_connections(environ)),
+        files=Path(_get(environ, "NOONDAY_FILES")),
+        runs=Path(_get(environ, "NOONDAY_RUNS")),
+        http_allow=tuple(_allowed(_get(environ, "NOONDAY_HTTP_ALLOW"))),
+        process=_choice(environ, "NOONDAY_PROCESS", ("on", "off")) == "on",
+        workers=_number(environ, "NOONDAY_WORKERS", 1, 256),
+        grace_s=_number(environ, "NOONDAY_GRACE", 0, 600),
+        token=_token(environ),
+        log=_choice(environ, "NOONDAY_LOG", ("debug", "info", "error", "off")),
+        warnings=tuple(_mistyped(environ)),
+    )
+
+
+def _get(environ: Mapping[str, str], name: str) -> str:
+    return environ.get(name) or SETTINGS[name][0] or ""
+
+
+def _auth(environ: Mapping[str, str]) -> str:
+    value = environ.get("NOONDAY_AUTH", "")
+    if value == "local":
+        return value
+    if not value:
+        raise BadSetting(
+            "NOONDAY_AUTH is not set, and nobody is let in by default; set NOONDAY_AUTH=local"
+        )
+    raise BadSetting(
+        f"NOONDAY_AUTH is {value!r}, which this version does not know; set NOONDAY_AUTH=local"
+    )
+
+
+def _database(environ: Mapping[str, str], name: str) -> Database:
+    url = environ.get(name) or SETTINGS.get(name, ("", ""))[0] or ""
+    if url.startswith("sqlite:///") and url != "sqlite:///":
+        return Database(url)
+    parts = _split(name, url)
+    if parts.scheme != "mysql" or not parts.hostname or len(parts.path) < 2:
+        shown = f"a URL of scheme {parts.scheme!r}" if parts.scheme else "no URL"
+        raise BadSetting(
+            f"{name} is {shown}; write sqlite:///PATH or mysql://USER@HOST[:PORT]/DATABASE"
+        )
+    return Database(url, environ.get(f"{name}_PASSWORD"))
+
+
+def _split(name: str, url: str) -> _Parts:
+    """A URL with a password is refused without repeating it: URLs are logged."""
+    try:
+        parts = urlsplit(url)
+        if parts.password is not None:
+            raise BadSetting(f"{name} carries a password; put it into {name}_PASSWORD instead")
+        return _Parts(parts.scheme, parts.hostname, parts.port, parts.path)
+    except ValueError as error:
+        raise BadSetting(f"{name} is no URL: {error}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    scheme: str
+    hostname: str | None
+    port: int | None
+    path: str
+
+
+def _connections(environ: Mapping[str, str]) -> Iterator[tuple[str, Database]]:
+    for name in sorted(environ):
+        match = _CONNECTION.fullmatch(name)
+        if match and not name.endswith("_PASSWORD"):
+            yield match[1].lower(), _database(environ, name)
+
+
+def _allowed(text: str) -> Iterator[str]:
+    for entry in filter(None, (part.strip() for part in text.split(","))):
+        if not _is_network(entry) and not _HOST.fullmatch(entry):
+            raise BadSetting(
+                f"NOONDAY_HTTP_ALLOW names {entry!r}, which is neither a host (localhost) "
+                "nor a network (10.0.0.0/8)"
+            )
+        yield entry
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ipaddress.ip_network(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _choice(environ: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str:
+    value = _get(environ, name).lower()
+    if value not in choices:
+        raise BadSetting(f"{name} is {value!r}; it is one of {', '.join(choices)}")
+    return value
+
+
+def _number(environ: Mapping[str, str], name: str, least: int, most: int) -> int:
+    text = _get(environ, name)
+    if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
+        raise BadSetting(f"{name} is {text!r}; it is a whole number from {least} to {most}")
+    return int(text)
+
+
+def _token(environ: Mapping[str, str]) -> str | None:
+    token = environ.get("NOONDAY_TOKEN") or None
+    if token is not None and (len(token) < 16 or not re.fullmatch(r"[!-~]+", token)):
+        raise BadSetting(
+            "NOONDAY_TOKEN is too weak or not plain; use 16 or more letters, digits and signs, no spaces"
+        )
+    return token
+
+
+def _mistyped(environ: Mapping[str, str]) -> Iterator[str]:
+    """A setting misspelt would silently do nothing: say so."""
+    known = [name for name in SETTINGS if "<" not in name]
+    is_known: Callable[[str], object] = lambda name: (  # noqa: E731
+        name in SETTINGS or name in _OF_THE_CLI or _CONNECTION.fullmatch(name)
+    )
+    for name in sorted(environ):
+        if name.startswith("NOONDAY_") and not is_known(name):
+            close = get_close_matches(name, known, n=1, cutoff=0.8)
+            if close:
+                yield f"{name} is not a setting and does nothing; did you mean {close[0]}?"
