@@ -182,7 +182,7 @@ def _failed(instance: Instance, failed: Failed, now_ms: int) -> Followed:
     return Followed(after, may_retry=failed.retry and not killed)
 
 
-def next_run(instance: Instance, reason: str, *, wake_ms: int, now_ms: int) -> Instance:
+def next_run(instance: Instance, reason: str | None, *, wake_ms: int, now_ms: int) -> Instance:
     """A new run of an instance that has ended; the old one is the caller's to archive."""
     return replace(
         instance,

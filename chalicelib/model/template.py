@@ -1,4 +1,6 @@
-"""The template language of definitions: ``${name}``, ``${nominal_time:%Y-%m-%d}``, ``${nominal_time-1d:%Y%m%d}``.
+"""The template language of definitions.
+
+``${name}``, ``${nominal_time:%Y-%m-%d}``, ``${nominal_time-1d:%Y%m%d}`` are all of it.
 
 It reads a fixed list of values and nothing else: no expression, no attribute, no code. ``$${`` is a
 literal ``${``. Times are shown in the job's zone; without a format they are ISO 8601 with offset.

@@ -1,6 +1,6 @@
 """The verbs of Noonday. Each is one transaction: lock, settle what is past, change, record."""
 
-from chalicelib.engine.commands.instances import kill, trigger
+from chalicelib.engine.commands.instances import kill, rerun, skip, trigger
 from chalicelib.engine.commands.lifecycle import delete, expire, resume, schedule, suspend
 from chalicelib.engine.commands.people import (
     create_owner,
@@ -21,9 +21,11 @@ __all__ = [
     "patch",
     "register_token",
     "remove_member",
+    "rerun",
     "resume",
     "schedule",
     "set_member",
+    "skip",
     "submit",
     "suspend",
     "trigger",

@@ -1,13 +1,13 @@
-"""trigger and kill: what people do with single instances."""
+"""trigger, kill, rerun, skip: what people do with single instances."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 from chalicelib.engine.access import find_instance, lock_job, require
-from chalicelib.engine.completion import ended
+from chalicelib.engine.completion import ended, next_run
 from chalicelib.engine.disposition import new_instance, timetable_of
 from chalicelib.engine.engine import Engine
 from chalicelib.engine.facts import Commanded
@@ -21,7 +21,7 @@ from chalicelib.model.errors import AlreadyExists, InvalidInput, Problem, WrongS
 from chalicelib.model.event import Event
 from chalicelib.model.identity import instance_id
 from chalicelib.model.instance import Instance
-from chalicelib.model.instants import format_instant
+from chalicelib.model.instants import format_instant, parse_duration
 from chalicelib.model.job import Job
 from chalicelib.model.principal import Principal
 from chalicelib.model.states import (
@@ -107,13 +107,6 @@ def _check_nominal(tx: Transaction, job: Job, nominal_ms: int) -> None:
         raise InvalidInput([problem])
 
 
-@dataclass(frozen=True, slots=True)
-class _Killed:
-    instance: Instance
-    moved: bool
-    freed: bool = False
-
-
 def kill(
     engine: Engine, principal: Principal, instance_id: str, *, reason: str | None = None
 ) -> InstanceView:
@@ -125,41 +118,116 @@ def kill(
         WrongState: it has ended already, and not by a kill.
     """
 
-    def unit(tx: Transaction) -> tuple[_Killed, str]:
-        now = engine.clock.now_ms()
-        seen = find_instance(tx, principal, instance_id)
-        require(principal, seen.owner, Role.OPERATOR)
-        jobs = tx.lock_jobs([seen.job_id])
-        [instance] = tx.lock_instances([instance_id])
-        killed = _killed(instance, principal, reason, now)
-        if killed.moved:
-            tx.save_instances([killed.instance])
-            tx.insert_events([_event(engine, killed.instance, principal, "KILL", now, reason)])
-        if killed.freed:
-            tx.wake_queued(instance.job_id, now, 1)
-        return killed, jobs[0].name
+    def effect(_: Transaction, __: Job, instance: Instance, now: int) -> Instance:
+        if instance.state is InstanceState.WAITING:
+            return ended(instance, InstanceEvent.KILL, Reason.KILLED, now)
+        if instance.state is InstanceState.KILLED:
+            return instance
+        if instance.state in TERMINAL:
+            raise WrongState(
+                f"the instance has ended as {instance.state}; "
+                "only one that waits or runs can be killed"
+            )
+        if instance.stop is not None and instance.stop.kind is StopKind.KILL:
+            return instance
+        return request_stop(instance, StopKind.KILL, principal.name, reason, now)
 
-    killed, name = engine.store.transact(unit)
-    if killed.moved:
-        engine.stops.notify([instance_id])
-        _announce(engine, "KILL", killed.instance, principal)
-    superseded = engine.store.read(lambda reader: reader.runs([instance_id]))[instance_id]
-    return InstanceView(killed.instance, name, superseded)
+    return _execute(engine, _Asked(principal, instance_id, "KILL", reason), effect)
 
 
-def _killed(instance: Instance, principal: Principal, reason: str | None, now: int) -> _Killed:
-    if instance.state is InstanceState.WAITING:
-        after = ended(instance, InstanceEvent.KILL, Reason.KILLED, now)
-        return _Killed(after, moved=True, freed=instance.active)
-    if instance.state is InstanceState.KILLED:
-        return _Killed(instance, moved=False)
-    if instance.state in TERMINAL:
-        raise WrongState(
-            f"the instance has ended as {instance.state}; only one that waits or runs can be killed"
+def skip(
+    engine: Engine, principal: Principal, instance_id: str, *, reason: str | None = None
+) -> InstanceView:
+    """Decide that an instance that waits shall not run. Asking again is no error.
+
+    Raises:
+        WrongState: it does not wait any more.
+    """
+
+    def effect(_: Transaction, __: Job, instance: Instance, now: int) -> Instance:
+        if instance.state is InstanceState.SKIPPED:
+            return instance
+        if instance.state is not InstanceState.WAITING:
+            raise WrongState(
+                f"the instance is {instance.state}; only one that waits can be skipped"
+            )
+        return ended(instance, InstanceEvent.SKIP, Reason.SKIPPED, now)
+
+    return _execute(engine, _Asked(principal, instance_id, "SKIP", reason), effect)
+
+
+def rerun(
+    engine: Engine,
+    principal: Principal,
+    instance_id: str,
+    *,
+    original: bool = False,
+    reason: str | None = None,
+) -> InstanceView:
+    """A new run of an instance that has ended; the run before it is kept in its history.
+
+    It runs the job's present revision, or with ``original`` the one it ran last.
+
+    Raises:
+        WrongState: it has not ended, or its job is deleted.
+    """
+
+    def effect(tx: Transaction, job: Job, instance: Instance, now: int) -> Instance:
+        if job.state is JobState.DELETED:
+            raise WrongState(f"the job {job.name} is deleted; it runs no more")
+        if instance.state not in TERMINAL:
+            raise WrongState(
+                f"the instance is {instance.state}; only one that has ended can be run again"
+            )
+        tx.archive_runs([instance])
+        again = next_run(instance, None, wake_ms=now, now_ms=now)
+        return replace(
+            again,
+            attempt=1,
+            revision=instance.revision if original else job.revision,
+            deadline_ms=now + parse_duration(job.definition.policies.timeouts.wait),
+            version=instance.version + 1,
         )
-    if instance.stop is not None and instance.stop.kind is StopKind.KILL:
-        return _Killed(instance, moved=False)
-    return _Killed(request_stop(instance, StopKind.KILL, principal.name, reason, now), moved=True)
+
+    return _execute(engine, _Asked(principal, instance_id, "RERUN", reason), effect)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    principal: Principal
+    instance_id: str
+    verb: str
+    reason: str | None
+
+
+Effect = Callable[[Transaction, Job, Instance, int], Instance]
+
+
+def _execute(engine: Engine, asked: _Asked, effect: Effect) -> InstanceView:
+    """Lock the job, then the instance; the same value from ``effect`` means that nothing is to do."""
+
+    def unit(tx: Transaction) -> tuple[InstanceView, bool]:
+        now = engine.clock.now_ms()
+        seen = find_instance(tx, asked.principal, asked.instance_id)
+        require(asked.principal, seen.owner, Role.OPERATOR)
+        [job] = tx.lock_jobs([seen.job_id])
+        [before] = tx.lock_instances([asked.instance_id])
+        after = effect(tx, job, before, now)
+        if after is not before:
+            tx.save_instances([after])
+            tx.insert_events(
+                [_event(engine, after, asked.principal, asked.verb, now, asked.reason)]
+            )
+            if before.active and not after.active:
+                tx.wake_queued(job.id, now, 1)
+        runs = tx.runs([after.id]) if after.run > 1 else {}
+        return InstanceView(after, job.name, runs.get(after.id, ())), after is not before
+
+    view, moved = engine.store.transact(unit)
+    if moved:
+        engine.stops.notify([asked.instance_id])
+        _announce(engine, asked.verb, view.instance, asked.principal)
+    return view
 
 
 def _announce(engine: Engine, verb: str, instance: Instance, principal: Principal) -> None:
