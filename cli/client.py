@@ -40,6 +40,10 @@ class Client:
         if access.token and self.transport.is_plain_and_far:
             notice(f"warning: the token travels unencrypted to {access.url}; use https")
 
+    def close(self) -> None:
+        """End the connection; another request begins another."""
+        self.transport.close()
+
     def get(self, path: str, query: Query | None = None) -> Any:
         """The document at a path."""
         return self.document(self.response("GET", path, query))
@@ -53,11 +57,25 @@ class Client:
         """
         return self.document(self.response("POST", path, query, body=body, keyed=keyed))
 
-    def put(self, path: str, body: object, *, if_match: str | None = None) -> Any:
+    def put(
+        self,
+        path: str,
+        body: object,
+        query: Query | None = None,
+        *,
+        if_match: str | None = None,
+    ) -> Any:
+        """Replace it; with ``if_match`` only while it is what we have seen."""
         headers = {"If-Match": if_match} if if_match else {}
-        return self.document(self.response("PUT", path, body=body, headers=headers))
+        return self.document(self.response("PUT", path, query, body=body, headers=headers))
+
+    def file(self, path: str, query: Query | None = None) -> bytes:
+        """What a run left, byte by byte."""
+        headers = {"Accept": "application/octet-stream"}
+        return self.response("GET", path, query, headers=headers).body
 
     def delete(self, path: str, query: Query | None = None) -> Any:
+        """Delete it; the document of what it was, where the server sends one."""
         response = self.response("DELETE", path, query)
         return self.document(response) if response.body else None
 
@@ -145,8 +163,10 @@ def refusal(status: int, document: Document, retry_after: str | None = None) -> 
         for each in document.get("problems") or []
         if isinstance(each, dict)
     ]
-    # With several problems the detail only joins them; the title then leads the list better.
-    words = (problems and document.get("title")) or document.get("detail") or document.get("title")
+    # The detail of several problems only joins them; the lines below say it better.
+    words = document.get("detail") or document.get("title")
+    if problems:
+        words = "not accepted, and nothing was changed:"
     hint = _HINTS.get(str(document.get("code")))
     if status == 503:
         hint = f"try again in {retry_after} s" if retry_after else "try again in a moment"

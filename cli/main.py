@@ -54,6 +54,7 @@ def noonday(ctx: click.Context, url: str | None, profile: str | None, owner: str
     Submit a job, see it fire, suspend and resume it, and ask what happened.
     """
     ctx.obj = Session(environment=os.environ, url=url, profile=profile, owner=owner)
+    ctx.call_on_close(ctx.obj.close)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from datetime import tzinfo
 from typing import Any
@@ -13,7 +14,7 @@ from click.shell_completion import CompletionItem
 from cli.client import Client, path
 from cli.errors import Failure, Missing, Misused
 from cli.session import Session
-from cli.times import instant_ms
+from cli.times import instant_ms, is_absolute
 
 _ID = re.compile(r"[0-9a-f]{32}")
 _BEGINNING = re.compile(r"[0-9a-f]{13,31}")
@@ -38,7 +39,9 @@ class JobName(click.ParamType[str]):
             session = _session(ctx)
             patience = Patience(tries=1, connect=0.5, answer=1.0)
             query = {"name": incomplete or None, "limit": 100}
-            page = Client(session.access(), patience=patience).get("/jobs", query)
+            api = Client(session.access(), patience=patience)
+            with contextlib.closing(api):
+                page = api.get("/jobs", query)
             names = [str(job.get("name")) for job in page["items"]]
         except Exception:  # noqa: BLE001 - see above
             return []
@@ -77,7 +80,7 @@ def _latest(api: Client, job: str) -> str:
 
 def _nominal(api: Client, job: str, when: str) -> str:
     document = api.get(path("jobs", job))
-    ms = instant_ms(when, _zone_of(document))
+    ms = instant_ms(when, None if is_absolute(when) else zone_of(document))
     found = _between(api, {"job": document["id"]}, ms)
     if not found:
         raise Missing(
@@ -101,11 +104,15 @@ def _between(api: Client, query: dict[str, Any], ms: int) -> list[dict[str, Any]
     return [dict(each) for each in page["items"]]
 
 
-def _zone_of(job: dict[str, Any]) -> tzinfo | None:
-    """The job's zone; UTC where this machine has no such zone."""
+def zone_of(job: dict[str, Any]) -> tzinfo:
+    """The zone that the job's times are in.
+
+    Raises:
+        Misused: this machine does not know it.
+    """
     name = ((job.get("definition") or {}).get("schedule") or {}).get("timezone")
     try:
-        return ZoneInfo(name) if name else None
+        return ZoneInfo(name or "UTC")
     except (OSError, ValueError) as error:
         raise Misused(
             f"this machine does not know the zone {name}", hint="write the time with its offset"

@@ -46,12 +46,22 @@ def to_yaml(document: Any) -> str:
             super().increase_indent(flow, indentless=False)
 
     def text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
-        style = "|" if "\n" in value else None
+        style = "|" if "\n" in value else "'" if _looks_like_no_text(value) else None
         return dumper.represent_scalar("tag:yaml.org,2002:str", value, style)
 
     Dumper.add_representer(str, text)
     dumped: str = yaml.dump(document, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=100)
     return dumped.removesuffix("...\n")
+
+
+def _looks_like_no_text(value: str) -> bool:
+    """Whether our reader would take the bare word for something else; the library's own rules differ."""
+    from cli.yaml_reader import resolve  # noqa: PLC0415 - as above
+
+    try:
+        return not isinstance(resolve(value), str)
+    except ValueError:
+        return True
 
 
 def _dated(session: Session, screen: Screen) -> Screen:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -69,6 +69,16 @@ class Session:
         from cli.client import Client  # noqa: PLC0415 - help must not wait for HTTP
 
         return Client(self.access(), notice=lambda text: click.echo(text, err=True))
+
+    def close(self) -> None:
+        """End the connection, if there was one."""
+        if "api" in self.__dict__:
+            self.api.close()
+
+    def with_patience(self, seconds: float) -> Client:
+        """The same server, whose answer may take so long."""
+        self.api.transport.patience = replace(self.api.transport.patience, answer=seconds)
+        return self.api
 
     def _profile(self) -> tuple[Profile, str]:
         name = self.profile or self.environment.get("NOONDAY_PROFILE")

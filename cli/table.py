@@ -18,14 +18,16 @@ GAP = "  "
 class Column:
     """One column. Where the terminal is too narrow, ``yields`` says who gives way first: the highest.
 
-    ``least``: not shorter than this; 0 never yields. ``is_id``: its beginning is enough and needs no
-    ellipsis. ``spare``: left out when yielding was not enough, the rightmost first.
+    ``least``: shorter than this it says little; 0 never yields. ``spare``: rather left out, the
+    rightmost first, than that others say little. ``floor``: what is left when nothing else helps.
+    ``is_id``: cut to ``least`` at once and without ellipsis, because its beginning is a name too.
     """
 
     title: str
     cell: Callable[[dict[str, Any]], str]
     least: int = 0
     yields: int = 1
+    floor: int = 6
     is_id: bool = False
     spare: bool = False
     right: bool = False
@@ -35,8 +37,9 @@ class Column:
 def render(
     rows: Sequence[dict[str, Any]], columns: Sequence[Column], screen: Screen
 ) -> Iterator[str]:
-    """The lines of a table, with its head."""
-    cells = [[one_line(column.cell(row)) for column in columns] for row in rows]
+    """The lines of a table, with its head. In a pipe an empty cell is a hyphen, so that fields count."""
+    empty = "" if screen.is_terminal else "-"
+    cells = [[one_line(column.cell(row)) or empty for column in columns] for row in rows]
     kept, widths = _fit(cells, columns, screen.columns)
     head = [columns[place].title for place in kept]
     yield _line(head, [replace(columns[place], colour=None) for place in kept], widths, screen)
@@ -50,24 +53,32 @@ def render(
 def _fit(
     cells: Sequence[Sequence[str]], columns: Sequence[Column], limit: int | None
 ) -> tuple[list[int], list[int]]:
-    """Which columns are shown, and how wide."""
+    """Which columns are shown, and how wide: shorten, then leave out, then shorten more."""
     natural = [
         max([width(column.title), *(width(row[place]) for row in cells)])
         for place, column in enumerate(columns)
     ]
     kept = list(range(len(columns)))
+    if limit is None:
+        return kept, natural
     while True:
-        widths = _squeezed([natural[at] for at in kept], [columns[at] for at in kept], limit)
+        shown = [columns[at] for at in kept]
+        widths = _squeezed(
+            [natural[at] for at in kept], shown, limit, [each.least for each in shown]
+        )
         spare = [at for at in kept if columns[at].spare]
-        if limit is None or _total(widths) <= limit or not spare:
+        if _total(widths) <= limit:
             return kept, widths
+        if not spare:
+            floors = [each.least if each.is_id else each.floor for each in shown]
+            return kept, _squeezed(widths, shown, limit, floors)
         kept.remove(spare[-1])
 
 
-def _squeezed(natural: list[int], columns: Sequence[Column], limit: int | None) -> list[int]:
+def _squeezed(
+    natural: Sequence[int], columns: Sequence[Column], limit: int, least: Sequence[int]
+) -> list[int]:
     widths = list(natural)
-    if limit is None:
-        return widths
     order = sorted(
         (place for place, column in enumerate(columns) if column.least),
         key=lambda place: (-columns[place].yields, -place),
@@ -76,8 +87,8 @@ def _squeezed(natural: list[int], columns: Sequence[Column], limit: int | None) 
         excess = _total(widths) - limit
         if excess <= 0:
             break
-        least = max(columns[place].least, width(columns[place].title))
-        widths[place] = max(min(least, widths[place]), widths[place] - excess)
+        bottom = min(widths[place], max(least[place], width(columns[place].title)))
+        widths[place] = bottom if columns[place].is_id else max(bottom, widths[place] - excess)
     return widths
 
 

@@ -39,10 +39,9 @@ def age(ms: int, now_ms: int) -> str:
 
 def span(ms: int) -> str:
     """How long something took: ``0.4s``, ``12.5s``, ``3m05s``, ``2h07m``, ``4d03h``."""
-    seconds = ms / 1000
-    if seconds < 59.95:
-        return f"{seconds:.1f}s"
-    whole = int(seconds)
+    whole = ms // 1000
+    if whole < 60:
+        return f"{whole}.{ms % 1000 // 100}s"
     if whole < 3600:
         return f"{whole // 60}m{whole % 60:02d}s"
     if whole < 86_400:
@@ -56,18 +55,28 @@ def span_ms(text: str) -> int | None:
     return int(found[1]) * _SECONDS[found[2]] * 1000 if found else None
 
 
+def is_absolute(text: str) -> bool:
+    """Whether an ISO time carries its offset.
+
+    Raises:
+        Misused: it is no ISO time.
+    """
+    instant_ms(text, None)
+    return datetime.fromisoformat(text).tzinfo is not None
+
+
 def instant_ms(text: str, zone: tzinfo | None) -> int:
-    """UTC milliseconds of an ISO time; one without an offset is in the zone.
+    """UTC milliseconds of an ISO time; one without an offset is in the zone, None: this machine's.
 
     Raises:
         Misused: it is no ISO time.
     """
     try:
         moment = datetime.fromisoformat(text)
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=zone or UTC)
+        if moment.tzinfo is None and zone is not None:
+            moment = moment.replace(tzinfo=zone)
         return (moment.astimezone(UTC) - _EPOCH) // timedelta(milliseconds=1)
-    except (ValueError, OverflowError) as error:
+    except (ValueError, OverflowError, OSError) as error:
         raise Misused(
             f"{text!r} is no time", hint="write it like 2026-11-24T06:00:00Z or with +01:00"
         ) from error

@@ -127,8 +127,10 @@ class Transport:
         try:
             connection.connect()
         except ssl.SSLError:
+            connection.close()
             raise
         except OSError as error:
+            connection.close()
             raise self._away(error) from error
         connection.sock.settimeout(self.patience.answer)
         self._connection = connection

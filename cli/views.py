@@ -19,12 +19,12 @@ Document = dict[str, Any]
 def job_table(page: Document, screen: Screen) -> Iterator[str]:
     """A list of jobs."""
     columns = [
-        Column("NAME", lambda job: _text(job, "name"), least=16, yields=1),
+        Column("NAME", lambda job: _text(job, "name"), least=20),
         Column("STATE", lambda job: _text(job, "state"), colour=colour_of),
         Column("NEXT", lambda job: moment(job.get("next_ms"), screen)),
-        Column("SCHEDULE", _schedule, least=10, yields=3),
-        Column("TARGET", _target, least=8, yields=2, spare=True),
-        Column("OWNER", lambda job: _text(job, "owner"), least=6, yields=2, spare=True),
+        Column("SCHEDULE", _schedule, least=22, yields=2),
+        Column("TARGET", _target, spare=True),
+        Column("OWNER", lambda job: _text(job, "owner"), least=8, yields=3, spare=True),
         Column("ID", lambda job: _text(job, "id"), spare=True),
     ]
     return _table(page, columns, screen, "no jobs; submit one with noonday job submit FILE")
@@ -33,28 +33,37 @@ def job_table(page: Document, screen: Screen) -> Iterator[str]:
 def instance_table(page: Document, screen: Screen) -> Iterator[str]:
     """A list of instances. The first 16 digits of an id are enough to name it."""
     columns = [
-        Column("ID", lambda row: _text(row, "id"), least=16, yields=3, is_id=True),
-        Column("JOB", lambda row: _text(row, "name"), least=10, yields=2),
+        Column("ID", lambda row: _text(row, "id"), least=16, yields=4, is_id=True),
+        Column("JOB", lambda row: _text(row, "name"), least=16),
         Column("NOMINAL TIME", lambda row: moment(row.get("nominal_ms"), screen)),
         Column("STATE", lambda row: _text(row, "state"), colour=colour_of),
         Column("RUN", lambda row: _text(row, "run"), right=True, spare=True),
         Column("TOOK", lambda row: took(row, screen), right=True),
         Column("KIND", lambda row: _text(row, "kind"), spare=True),
-        Column("REASON", _why, least=6, yields=4, spare=True),
+        Column("REASON", _why, least=12, yields=3, spare=True),
     ]
     return _table(page, columns, screen, "no instances")
 
 
-def event_table(page: Document, screen: Screen) -> Iterator[str]:
-    """A list of events."""
+def event_table(page: Document, screen: Screen, *, of_one_job: bool = False) -> Iterator[str]:
+    """A list of events; ``name`` is the job's, where the caller knows it."""
     columns = [
         Column("TIME", lambda row: moment(row.get("at_ms"), screen)),
         Column("VERB", lambda row: _text(row, "verb")),
-        Column("ACTOR", lambda row: _text(row, "actor"), least=8, yields=1),
-        Column("JOB", lambda row: _text(row, "job_id"), least=8, yields=3, is_id=True),
-        Column("INSTANCE", lambda row: _text(row, "instance_id"), least=16, yields=3, is_id=True),
-        Column("REASON", lambda row: _text(row, "reason"), least=8, yields=2),
+        Column("JOB", lambda row: _text(row, "name") or _text(row, "job_id"), least=14, yields=2),
+        Column("ACTOR", lambda row: _text(row, "actor"), least=8),
+        Column("REASON", lambda row: _text(row, "reason"), least=10, yields=3),
+        Column(
+            "INSTANCE",
+            lambda row: _text(row, "instance_id"),
+            least=16,
+            yields=4,
+            is_id=True,
+            spare=True,
+        ),
     ]
+    if of_one_job:
+        del columns[2]
     return _table(page, columns, screen, "no events")
 
 
@@ -86,6 +95,7 @@ def job_lines(job: Document, screen: Screen) -> Iterator[str]:
             ("revision", f"{_text(job, 'revision')}, edit {_text(job, 'edit')}"),
             ("next", exact(job.get("next_ms"), screen)),
             ("suspended", _suspended(suspension, screen) if suspension else ""),
+            ("until", _until(suspension, screen) if suspension else ""),
             ("created", _by(job, "created", screen)),
             ("modified", _by(job, "modified", screen)),
         ],
@@ -101,6 +111,7 @@ def instance_lines(instance: Document, screen: Screen) -> Iterator[str]:
     nominal = exact(instance.get("nominal_ms"), screen)
     yield f"{one_line(instance.get('name', ''))} at {nominal}  {_state(instance, screen)}"
     parameters = instance.get("parameters") or {}
+    runs = instance.get("runs") or []
     pairs = ", ".join(f"{name}={value}" for name, value in parameters.items())
     yield from _facts(
         [
@@ -116,13 +127,13 @@ def instance_lines(instance: Document, screen: Screen) -> Iterator[str]:
             ("ended", exact(instance.get("ended_ms"), screen)),
             ("took", took(instance, screen)),
             ("result", _text(instance, "result_path")),
+            ("log", _text(runs[-1], "log_path") if runs else ""),
         ],
         screen,
     )
     if instance.get("error"):
         yield "error:"
         yield from (_within(f"  {line}", screen) for line in safe_lines(instance["error"]))
-    runs = instance.get("runs") or []
     if len(runs) > 1:
         yield "runs:"
         yield from (f"  {line}" for line in _runs(runs, screen))
@@ -227,10 +238,13 @@ def _target(job: Document) -> str:
 
 
 def _suspended(suspension: Document, screen: Screen) -> str:
-    until = exact(suspension.get("until_ms"), screen) or "somebody resumes it"
     why = f": {suspension['reason']}" if suspension.get("reason") else ""
     since = exact(suspension.get("since_ms"), screen)
-    return f"{since} by {_text(suspension, 'by')}{why}; until {until}"
+    return f"{since} by {_text(suspension, 'by')}{why}"
+
+
+def _until(suspension: Document, screen: Screen) -> str:
+    return exact(suspension.get("until_ms"), screen) or "somebody resumes it"
 
 
 def _stop(stop: Document) -> str:

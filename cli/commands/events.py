@@ -6,10 +6,13 @@ from typing import Any
 
 import click
 
+from cli.client import path
 from cli.command import Command
 from cli.commands.options import page_of, paging_options, past, span_options
+from cli.errors import Missing
 from cli.names import JOB, instance_id
 from cli.output import emit, say_more
+from cli.screen import Screen
 from cli.session import Session
 from cli.views import event_table
 
@@ -51,5 +54,20 @@ def events(
         "to": past(session.api, until),
     }
     page = page_of(session.api, "/events", query, paging)
-    emit(session, page, lambda screen: event_table(page, screen))
+    emit(session, page, lambda screen: event_table(_named(session, page, screen), screen))
     say_more(session, page)
+
+
+def _named(session: Session, page: dict[str, Any], screen: Screen) -> dict[str, Any]:
+    """Events name their jobs by id, which tells a person nothing; a program gets them as they are."""
+    if not screen.is_terminal:
+        return page
+    names = {each: _name(session, each) for each in {event["job_id"] for event in page["items"]}}
+    return {**page, "items": [{"name": names[row["job_id"]], **row} for row in page["items"]]}
+
+
+def _name(session: Session, job: str) -> str:
+    try:
+        return str(session.api.get(path("jobs", job)).get("name"))
+    except Missing:
+        return job

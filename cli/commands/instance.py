@@ -152,7 +152,7 @@ def kill(session: Session, instance: str, reason: str | None, *, wait: bool) -> 
 def logs(session: Session, instance: str, run: int | None) -> None:
     """Print what the run wrote to its log."""
     identity = instance_id(session.api, instance)
-    _write(session.api.response("GET", path("instances", identity, "logs"), {"run": run}).body)
+    _write(session.api.file(path("instances", identity, "logs"), {"run": run}))
 
 
 @instance.command(
@@ -171,7 +171,7 @@ def logs(session: Session, instance: str, run: int | None) -> None:
 def result(session: Session, instance: str, run: int | None, file: str | None) -> None:
     """Print the run's result, or save it."""
     identity = instance_id(session.api, instance)
-    body = session.api.response("GET", path("instances", identity, "result"), {"run": run}).body
+    body = session.api.file(path("instances", identity, "result"), {"run": run})
     if file is None or file == "-":
         _write(body)
     else:

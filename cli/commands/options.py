@@ -10,7 +10,7 @@ import click
 from cli.client import Client
 from cli.errors import Misused
 from cli.names import JOB, server_now
-from cli.times import iso, span_ms
+from cli.times import instant_ms, iso, span_ms
 from cli.yaml_reader import resolve
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -41,7 +41,10 @@ def span_options(function: F) -> F:
     """``--from`` and ``--to``."""
     function = click.option("--to", "until", metavar="TIME", help="Before this time.")(function)
     return click.option(
-        "--from", "since", metavar="TIME", help="From this time: ISO, or 90m, 2h, 7d ago."
+        "--from",
+        "since",
+        metavar="TIME",
+        help="From this time: ISO in your zone or with an offset, or 90m, 2h, 7d ago.",
     )(function)
 
 
@@ -52,12 +55,12 @@ def page_of(api: Client, path: str, query: dict[str, Any], paging: dict[str, Any
 
 
 def past(api: Client, text: str | None) -> str | None:
-    """A time as the server takes it; ``2h`` is two hours ago."""
+    """A time as the server takes it; ``2h`` is two hours ago, no offset is the zone of this machine."""
     return _relative(api, text, -1)
 
 
 def future(api: Client, text: str | None) -> str | None:
-    """A time as the server takes it; ``2h`` is two hours from now."""
+    """A time as the server takes it; ``2h`` is two hours from now, no offset as above."""
     return _relative(api, text, +1)
 
 
@@ -89,5 +92,9 @@ def _value(name: str, text: str) -> str | int | float | bool:
 
 
 def _relative(api: Client, text: str | None, direction: int) -> str | None:
-    distance = span_ms(text) if text else None
-    return text if distance is None else iso(server_now(api) + direction * distance)
+    if text is None:
+        return None
+    distance = span_ms(text)
+    if distance is None:
+        return iso(instant_ms(text, None))
+    return iso(server_now(api) + direction * distance)

@@ -43,7 +43,11 @@ def schedule(session: Session, job: str, reason: str | None) -> None:
 )
 @job_argument
 @reason_option
-@click.option("--until", metavar="TIME", help="It resumes by itself then: ISO, or 90m, 2h, 7d.")
+@click.option(
+    "--until",
+    metavar="TIME",
+    help="It resumes by itself then: ISO in your zone or with an offset, or 90m, 2h, 7d from now.",
+)
 @click.pass_obj
 def suspend(session: Session, job: str, reason: str | None, until: str | None) -> None:
     """Hold the job: it fires nothing until it is resumed.
@@ -102,15 +106,17 @@ def expire(session: Session, job: str, reason: str | None) -> None:
 @job_argument
 @click.option("--kill", is_flag=True, help="Kill its runs in flight; else they end by themselves.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@reason_option
 @click.pass_obj
-def delete(session: Session, job: str, *, kill: bool, yes: bool) -> None:
+def delete(session: Session, job: str, reason: str | None, *, kill: bool, yes: bool) -> None:
     """Delete the job and skip what waits; the record of its runs stays.
 
     Its name is free again. A deleted job does not come back.
     """
     if not yes:
         _ask(f"Delete {job}{' and kill its runs' if kill else ''}?")
-    document = session.api.delete(path("jobs", job), {"kill": True if kill else None})
+    query = {"kill": kill or None, "reason": reason}
+    document = session.api.delete(path("jobs", job), query)
     emit(session, document, lambda _: [f"deleted {job}"])
 
 

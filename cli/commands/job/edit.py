@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Callable
 from typing import Any
 
 import click
 
 from cli.client import path
 from cli.commands.job.group import job
-from cli.commands.options import job_argument
+from cli.commands.options import job_argument, reason_option
 from cli.documents import parse, read_all
 from cli.errors import Clash, Failure, Misused, Unreadable
 from cli.names import JOB
@@ -37,9 +38,14 @@ _NOTE = "#! "
     "--job", "target", type=JOB, metavar="JOB", help="The job; else the one the file names."
 )
 @click.option("--if-edit", type=int, metavar="EDIT", help="Refuse when the job is at another edit.")
+@reason_option
 @click.pass_obj
 def update(
-    session: Session, files: tuple[str, ...], target: str | None, if_edit: int | None
+    session: Session,
+    files: tuple[str, ...],
+    target: str | None,
+    if_edit: int | None,
+    reason: str | None,
 ) -> None:
     """Replace the definitions of existing jobs by those in the files.
 
@@ -54,7 +60,7 @@ def update(
         name = target or loaded.document.get("name")
         if not isinstance(name, str) or not name:
             raise Unreadable(f"{loaded.origin}: name is missing", hint="or say it with --job")
-        updated.append(_put(session, name, loaded.document, _tag(if_edit)))
+        updated.append(_put(session, name, loaded.document, _tag(if_edit), reason))
     document = updated[0] if len(updated) == 1 else {"items": updated, "next": None}
     emit(session, document, lambda _: [_updated(each) for each in updated])
 
@@ -67,8 +73,9 @@ def update(
     """,
 )
 @job_argument
+@reason_option
 @click.pass_obj
-def edit(session: Session, job: str) -> None:
+def edit(session: Session, job: str, reason: str | None) -> None:
     """Change the job's definition in your editor.
 
     The editor is EDITOR or VISUAL. What is refused comes back with the reasons on top; leave it
@@ -79,14 +86,18 @@ def edit(session: Session, job: str) -> None:
     tag = response.header("etag") or _tag(document.get("edit"))
     original = to_yaml(document.get("definition"))
     identity = str(document.get("id") or job)
-    changed = _edited(session, identity, original, tag)
+
+    def save(definition: object) -> dict[str, Any]:
+        return _put(session, identity, definition, tag, reason)
+
+    changed = _edited(original, save)
     if changed is None:
         click.echo("nothing changed", err=True)
         return
     emit(session, changed, lambda _: [_updated(changed)])
 
 
-def _edited(session: Session, job: str, original: str, tag: str | None) -> dict[str, Any] | None:
+def _edited(original: str, save: Callable[[object], dict[str, Any]]) -> dict[str, Any] | None:
     """The job after the change; None when the person left the text as it was."""
     offered = original
     while True:
@@ -98,7 +109,7 @@ def _edited(session: Session, job: str, original: str, tag: str | None) -> dict[
             definitions = parse(_bare(text), "the text")
             if len(definitions) > 1:
                 raise Unreadable("the text holds several documents; a job has one")
-            return _put(session, job, definitions[0].document, tag)
+            return save(definitions[0].document)
         except Clash as failure:
             raise _kept(failure, _bare(text)) from failure
         except Failure as failure:
@@ -144,8 +155,12 @@ def _bare(text: str) -> str:
     ).strip()
 
 
-def _put(session: Session, job: str, document: object, tag: str | None) -> dict[str, Any]:
-    updated: dict[str, Any] = session.api.put(path("jobs", job), document, if_match=tag)
+def _put(
+    session: Session, job: str, document: object, tag: str | None, reason: str | None
+) -> dict[str, Any]:
+    updated: dict[str, Any] = session.api.put(
+        path("jobs", job), document, {"reason": reason}, if_match=tag
+    )
     return updated
 
 

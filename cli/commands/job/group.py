@@ -23,5 +23,6 @@ from cli.command import Group
 def job() -> None:
     """Submit jobs, and command and look at them.
 
-    A job is what to run and when. Wherever a command takes JOB, write its name or its id.
+    A job is what to run and when. Wherever a command takes JOB, write its name or its id;
+    where several teams have one of that name, OWNER:NAME.
     """

@@ -119,7 +119,7 @@ def history(
         "to": past(session.api, until),
     }
     page = page_of(session.api, path("jobs", job, "events"), query, paging)
-    emit(session, page, lambda screen: event_table(page, screen))
+    emit(session, page, lambda screen: event_table(page, screen, of_one_job=True))
     say_more(session, page)
 
 

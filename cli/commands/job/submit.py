@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from cli.commands.job.group import job
+from cli.commands.options import reason_option
 from cli.complaint import complain
 from cli.documents import Loaded, read_all
 from cli.errors import Failure, Unreachable
@@ -35,15 +36,18 @@ from cli.views import fire_table, moment
 @click.option(
     "--dry-run", is_flag=True, help="Change nothing; check it and show when it would fire."
 )
+@reason_option
 @click.pass_obj
-def submit(session: Session, files: tuple[str, ...], *, schedule: bool, dry_run: bool) -> None:
+def submit(
+    session: Session, files: tuple[str, ...], reason: str | None, *, schedule: bool, dry_run: bool
+) -> None:
     """Submit the jobs that the files define.
 
     A FILE is YAML, with one definition or several between lines of three dashes, or JSON. A single
     dash reads standard input. Nothing is sent before every file has been read; then each job is
     submitted on its own, so that one that is refused does not hold up the others.
     """
-    query = {"schedule": True if schedule else None, "dry_run": True if dry_run else None}
+    query = {"schedule": schedule or None, "dry_run": dry_run or None, "reason": reason}
     accepted, failures = _submit_each(session, read_all(files), query)
     if accepted:
         document = accepted[0] if len(accepted) == 1 else {"items": accepted, "next": None}

@@ -7,8 +7,10 @@ import click
 from cli.client import path
 from cli.commands.job.group import job
 from cli.commands.options import job_argument, parameters_of, reason_option
+from cli.names import zone_of
 from cli.output import emit
 from cli.session import Session
+from cli.times import instant_ms, is_absolute, iso
 from cli.views import instance_lines
 from cli.waiting import check_success, wait_for
 
@@ -25,7 +27,12 @@ from cli.waiting import check_success, wait_for
     """,
 )
 @job_argument
-@click.option("--at", "nominal_time", metavar="TIME", help="The nominal time, ISO; else now.")
+@click.option(
+    "--at",
+    "nominal_time",
+    metavar="TIME",
+    help="The nominal time, ISO, in the job's zone or with an offset; else now.",
+)
 @click.option(
     "--param",
     "pairs",
@@ -49,7 +56,11 @@ def trigger(
 
     Works on suspended and new jobs too. Ctrl-C while waiting leaves the run going.
     """
-    body = {"nominal_time": nominal_time, "parameters": parameters_of(pairs), "reason": reason}
+    body = {
+        "nominal_time": _nominal(session, job, nominal_time),
+        "parameters": parameters_of(pairs),
+        "reason": reason,
+    }
     given = {name: value for name, value in body.items() if value}
     instance = session.api.post(path("jobs", job, "trigger"), given)
     if not wait:
@@ -58,6 +69,13 @@ def trigger(
     ended = wait_for(session.api, str(instance["id"]))
     emit(session, ended, lambda screen: instance_lines(ended, screen))
     check_success(ended)
+
+
+def _nominal(session: Session, job: str, text: str | None) -> str | None:
+    """A nominal time is one of the job's calendar, so without an offset it is in the job's zone."""
+    if text is None or is_absolute(text):
+        return text
+    return iso(instant_ms(text, zone_of(session.api.get(path("jobs", job)))))
 
 
 def _triggered(instance: dict[str, object]) -> str:

@@ -1,0 +1,109 @@
+"""Documents as the server sends them; a test names only what it is about."""
+
+from __future__ import annotations
+
+from typing import Any
+
+NOW = 1_795_500_000_000  # 2026-11-24T06:00:00Z
+JOB_ID = "0badcafe0badcafe0badcafe0badcafe"
+INSTANCE_ID = "01a20c1b3f0099887766554433221100"
+
+
+def a_job(**changed: Any) -> dict[str, Any]:
+    job = {
+        "id": JOB_ID,
+        "owner": "demo",
+        "name": "daily-revenue",
+        "state": "SCHEDULED",
+        "revision": 3,
+        "definition": {
+            "name": "daily-revenue",
+            "schedule": {"cron": "0 0 6 ? * MON-FRI", "timezone": "Europe/Berlin"},
+            "target": {"kind": "sql", "query": "SELECT 1\nFROM orders\n"},
+        },
+        "next_ms": NOW + 3_600_000,
+        "next_time": "2026-11-24T07:00:00Z",
+        "suspension": None,
+        "created_ms": NOW - 86_400_000 * 3,
+        "created_time": "2026-11-21T06:00:00Z",
+        "created_by": "alice",
+        "modified_ms": NOW - 60_000,
+        "modified_time": "2026-11-24T05:59:00Z",
+        "modified_by": "bob",
+        "edit": 7,
+    }
+    return job | changed
+
+
+def an_instance(**changed: Any) -> dict[str, Any]:
+    instance = {
+        "id": INSTANCE_ID,
+        "job_id": JOB_ID,
+        "name": "daily-revenue",
+        "owner": "demo",
+        "nominal_ms": NOW,
+        "nominal_time": "2026-11-24T06:00:00Z",
+        "kind": "SCHEDULED",
+        "state": "SUCCEEDED",
+        "reason": None,
+        "revision": 3,
+        "run": 1,
+        "attempt": 1,
+        "runs": [],
+        "parameters": {},
+        "waiting_on": None,
+        "stop": None,
+        "result_path": "results/revenue.csv",
+        "error": None,
+        "token": f"{INSTANCE_ID}-1",
+        "created_ms": NOW,
+        "started_ms": NOW + 100,
+        "ended_ms": NOW + 12_600,
+    }
+    return instance | changed
+
+
+def an_event(**changed: Any) -> dict[str, Any]:
+    event: dict[str, Any] = {
+        "id": "f" * 32,
+        "owner": "demo",
+        "job_id": JOB_ID,
+        "instance_id": None,
+        "at_ms": NOW,
+        "at_time": "2026-11-24T06:00:00Z",
+        "actor": "alice",
+        "verb": "SUSPEND",
+        "reason": "source is being repaired until the people of the warehouse say otherwise",
+        "detail": {},
+    }
+    return event | changed
+
+
+def a_page(*items: dict[str, Any], following: str | None = None) -> dict[str, Any]:
+    return {"items": list(items), "next": following}
+
+
+def a_preview(*locals_: str) -> dict[str, Any]:
+    fires = [
+        {"nominal_ms": NOW + 60_000 * at, "local": local, "note": None}
+        for at, local in enumerate(locals_)
+    ]
+    return {
+        "fires": fires,
+        "warnings": [],
+        "description": "At 06:00:00, Monday through Friday",
+        "next_clock_change": None,
+        "eventbridge": None,
+        "tzdata": "2026a",
+    }
+
+
+def a_problem(status: int, code: str, detail: str, *problems: dict[str, Any]) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "type": "about:blank",
+        "title": "Refused",
+        "status": status,
+        "code": code,
+        "detail": detail,
+    }
+    return document | ({"problems": list(problems)} if problems else {})
