@@ -102,20 +102,20 @@ def _edited(original: str, save: Callable[[object], dict[str, Any]]) -> dict[str
     offered = original
     while True:
         text = _in_editor(offered)
-        if text is None or _bare(text) in {_bare(original), _bare(offered), ""}:
+        if text is None or _is_unchanged(text, original, offered):
             _check_given_up(offered, original)
             return None
         try:
-            definitions = parse(_bare(text), "the text")
+            definitions = parse(_without_notes(text), "the text")
             if len(definitions) > 1:
                 raise Unreadable("the text holds several documents; a job has one")
             return save(definitions[0].document)
         except Clash as failure:
-            raise _kept(failure, _bare(text)) from failure
+            raise _kept(failure, _without_notes(text)) from failure
         except Failure as failure:
             if failure.exit_code != 1:
-                raise _kept(failure, _bare(text)) from failure
-            offered = _notes(failure) + _bare(text)
+                raise _kept(failure, _without_notes(text)) from failure
+            offered = _notes(failure) + _without_notes(text)
 
 
 def _in_editor(text: str) -> str | None:
@@ -131,8 +131,8 @@ def _check_given_up(offered: str, original: str) -> None:
     Raises:
         Failure: there is a text that was refused.
     """
-    if _bare(offered) != _bare(original):
-        raise _kept(Failure("given up; the job is as it was"), _bare(offered))
+    if not _is_unchanged(offered, original):
+        raise _kept(Failure("given up; the job is as it was"), _without_notes(offered))
 
 
 def _kept(failure: Failure, text: str) -> Failure:
@@ -149,10 +149,16 @@ def _notes(failure: Failure) -> str:
     return "".join(f"{_NOTE}{one_line(line)}\n" for line in lines)
 
 
-def _bare(text: str) -> str:
-    return "".join(
-        line for line in text.splitlines(keepends=True) if not line.startswith(_NOTE)
-    ).strip()
+def _is_unchanged(text: str, *others: str) -> bool:
+    """Whether it is empty or one of the others; editors add or take a last newline as they like."""
+    bare = _without_notes(text).strip()
+    return not bare or any(bare == _without_notes(other).strip() for other in others)
+
+
+def _without_notes(text: str) -> str:
+    """To the last newline, which belongs to a block of text that ends the document."""
+    lines = text.splitlines(keepends=True)
+    return "".join(line for line in lines if not line.startswith(_NOTE))
 
 
 def _put(
