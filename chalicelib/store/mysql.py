@@ -1,0 +1,242 @@
+"""MySQL 8 and later, MariaDB 10.6 and later.
+
+READ COMMITTED, strict, short lock waits. A unit that loses a deadlock, a lock wait or its connection
+comes to nothing and is repeated as a whole: after error 1205 the transaction is half alive, and a
+COMMIT would keep part of it.
+
+**A COMMIT whose answer is lost.** Whether it happened, only the database knows. Every unit that changed
+something therefore ends with one more statement: it writes its number into this connection's row of
+``scheduler_writers``. If the answer to the COMMIT does not arrive, another connection locks that row,
+which waits until the lost transaction is decided, and reads the number: there, the unit was committed
+and its result stands; not there, it is repeated. So nothing is done twice, whatever the unit did.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import pymysql
+from pymysql.constants import CLIENT
+
+from chalicelib.model.errors import Unavailable
+from chalicelib.store.address import Mysql
+from chalicelib.store.driver import Link, Parameters, Row
+from chalicelib.store.failures import CommitLost, Repeat
+from chalicelib.store.mysql_errors import translated, unreachable
+from chalicelib.store.pool import Pool
+from chalicelib.store.statements import Statements, pyformat
+from chalicelib.store.tls import Tls, context_of
+
+SIZE = 8
+CONNECT_S = 5
+ANSWER_S = 60
+LOCK_WAIT_S = 3
+MIGRATION_WAIT_S = 60
+STRICT = "STRICT_ALL_TABLES"
+MODES = f"{STRICT},NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"
+
+R = TypeVar("R")
+Connect = Callable[..., Any]
+"""``pymysql.connect``, or what a test puts in its place."""
+
+
+class MysqlLink:
+    """One connection. Its ``identity`` names its row in ``scheduler_writers``."""
+
+    def __init__(self, connection: Any, address: Mysql, statements: Statements) -> None:
+        self._connection = connection
+        self._address = address
+        self._statements = statements
+        self._unit = 0
+        self._changed = False
+        self._begun = False
+        self.usable = True
+        self.identity = ""
+
+    def prepare(self) -> None:
+        """The session that every statement relies on, set and asserted."""
+        self._execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
+        self._execute(
+            f"SET SESSION sql_mode = '{MODES}', innodb_lock_wait_timeout = {LOCK_WAIT_S}, "
+            "time_zone = '+00:00'"
+        )
+        [[mode, identity]] = self.query("SELECT @@SESSION.sql_mode, UUID()", {})
+        if STRICT not in mode:
+            raise Unavailable(f"{self._address} does not keep to strict mode; it says {mode!r}")
+        self.identity = identity
+
+    def query(self, sql: str, parameters: Parameters) -> Sequence[Row]:
+        def run() -> Sequence[Row]:
+            with self._connection.cursor() as cursor:
+                cursor.execute(sql, parameters)
+                found: Sequence[Row] = cursor.fetchall()
+                return found
+
+        return self._run(run)
+
+    def change(self, sql: str, parameters: Parameters) -> int:
+        self._changed = True
+        return self._execute(sql, parameters)
+
+    def script(self, sql: str) -> None:
+        self._execute(sql)
+
+    def begin(self, *, write: bool) -> None:
+        """Reads need no transaction: each statement of READ COMMITTED has its own view anyway."""
+        self._changed = False
+        if write:
+            self._execute("START TRANSACTION READ WRITE")
+            self._begun = True
+
+    def commit(self) -> None:
+        if self._changed:
+            self._unit += 1
+            self._execute(self._statements.text("sign_unit", {}), self._signature())
+        try:
+            self._execute("COMMIT")
+        except Repeat as failure:
+            if failure.lost and self._changed:
+                raise CommitLost(str(failure), self._signature()) from failure
+            raise
+        self._begun = False
+
+    def rollback(self) -> None:
+        try:
+            if self.usable and self._begun:
+                self._execute("ROLLBACK")
+                self._begun = False
+        except (Repeat, Unavailable):
+            self.usable = False
+
+    def alive(self) -> bool:
+        try:
+            self._run(lambda: self._connection.ping(reconnect=False))
+        except (Repeat, Unavailable):
+            return False
+        return True
+
+    def close(self) -> None:
+        self.usable = False
+        try:
+            self._connection.close()
+        except pymysql.err.Error:
+            return
+
+    def _signature(self) -> Parameters:
+        return {"writer": self.identity, "unit": self._unit}
+
+    def _execute(self, sql: str, parameters: Parameters | None = None) -> int:
+        def run() -> int:
+            with self._connection.cursor() as cursor:
+                return int(cursor.execute(sql, parameters))
+
+        return self._run(run)
+
+    def _run(self, call: Callable[[], R]) -> R:
+        try:
+            return call()
+        except (pymysql.err.Error, OSError) as error:
+            failure = translated(error, self._address)
+            if isinstance(failure, Unavailable) or getattr(failure, "lost", False):
+                self.usable = False
+            raise failure from error
+
+
+class MysqlDriver:
+    """All connections to one MySQL or MariaDB database."""
+
+    dialect = "mysql"
+
+    def __init__(
+        self,
+        address: Mysql,
+        password: str | None,
+        tls: Tls | None,
+        *,
+        connect: Connect = pymysql.connect,
+    ) -> None:
+        self._address = address
+        self._tls = tls or (None if address.loopback else Tls())
+        self._connect = connect
+        self.__password = password or ""
+        self.statements = Statements(self.dialect, pyformat)
+        self._pool = Pool(self._open, SIZE)
+
+    def __repr__(self) -> str:
+        return f"MysqlDriver({self.describe()})"
+
+    @contextmanager
+    def writing(self) -> Iterator[Link]:
+        with self._pool.lend() as link:
+            yield link
+
+    reading = writing
+
+    @contextmanager
+    def migrating(self) -> Iterator[Link]:
+        """DDL commits by itself; the lock ends with the connection, also when its holder is killed."""
+        link = self._open()
+        try:
+            wait = {"wait_s": MIGRATION_WAIT_S}
+            [[got]] = link.query(self.statements.text("lock_migrations", wait), wait)
+            if got != 1:
+                raise Unavailable(
+                    f"somebody else has been migrating {self.describe()} for {MIGRATION_WAIT_S} seconds"
+                )
+            yield link
+        finally:
+            link.close()
+
+    def was_committed(self, lost: CommitLost) -> bool:
+        """Lock the row that the unit would have written last: that waits for the decision."""
+        self._pool.close()
+        with self._pool.lend() as link:
+            link.begin(write=True)
+            try:
+                found = link.query(self.statements.text("signed_unit", {}), lost.signature)
+            except Repeat as failure:
+                raise Unavailable(
+                    f"{self.describe()}: the answer to a COMMIT was lost, and what became of it is not "
+                    "decided yet; look before you ask again"
+                ) from failure
+            finally:
+                link.rollback()
+        return [(lost.signature["unit"],)] == list(found)
+
+    def describe(self) -> str:
+        return str(self._address)
+
+    def close(self) -> None:
+        self._pool.close()
+
+    def _open(self) -> MysqlLink:
+        link = MysqlLink(self._dial(), self._address, self.statements)
+        try:
+            link.prepare()
+        except BaseException:
+            link.close()
+            raise
+        return link
+
+    def _dial(self) -> Any:
+        try:
+            return self._connect(
+                host=self._address.host,
+                port=self._address.port,
+                unix_socket=self._address.socket,
+                user=self._address.user,
+                password=self.__password,
+                database=self._address.database,
+                charset="utf8mb4",
+                autocommit=True,
+                client_flag=CLIENT.FOUND_ROWS,
+                connect_timeout=CONNECT_S,
+                read_timeout=ANSWER_S,
+                write_timeout=ANSWER_S,
+                ssl=context_of(self._tls) if self._tls else None,
+                ssl_disabled=self._tls is None,
+            )
+        except (pymysql.err.Error, OSError, RuntimeError) as error:
+            raise unreachable(error, self._address) from error

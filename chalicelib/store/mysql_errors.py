@@ -1,0 +1,72 @@
+"""What MySQL's error numbers mean for a unit of work."""
+
+from __future__ import annotations
+
+import ssl
+
+import pymysql
+
+from chalicelib.model.errors import Unavailable
+from chalicelib.store.address import Mysql
+from chalicelib.store.failures import ConstraintViolated, Duplicate, NoSuchTable, Repeat
+
+DUPLICATE = 1062
+NO_SUCH_TABLE = 1146
+# Record has changed since last read, lock wait time-out, deadlock: the unit lost against a neighbour.
+CONTENTION = frozenset({1020, 1205, 1213})
+# Too many connections; shut-down; killed; the server or the line went away, in all their spellings.
+LOST = frozenset({1040, 1053, 1077, 1158, 1159, 1160, 1161, 1317, 1927, 2006, 2013, 2055, 4031})
+TOO_MANY = 1040
+DENIED = frozenset({1044, 1045, 1698, 1227, 1142})
+UNKNOWN_DATABASE = 1049
+
+
+def translated(error: Exception, address: Mysql) -> Exception:
+    """The failure of a statement, in the store's words."""
+    number = _number(error)
+    if number == DUPLICATE:
+        return Duplicate(str(error))
+    if number == NO_SUCH_TABLE:
+        return NoSuchTable(str(error))
+    if number in CONTENTION:
+        return Repeat(f"too many wanted the same rows (error {number})")
+    if number in LOST or isinstance(error, OSError | pymysql.err.InterfaceError):
+        return Repeat(f"the connection was lost ({_words(error)})", lost=True)
+    if isinstance(error, pymysql.err.OperationalError) and not _is_check(number):
+        return Unavailable(f"{address} does not work: {_words(error)}")
+    return ConstraintViolated(_words(error))
+
+
+def unreachable(error: Exception, address: Mysql) -> Exception:
+    """Why no connection came about, and what would help."""
+    number = _number(error)
+    if number == TOO_MANY:
+        return Repeat(f"{address} has too many connections", lost=True)
+    if number in DENIED:
+        hint = "check the user and NOONDAY_DATABASE_PASSWORD"
+    elif number == UNKNOWN_DATABASE:
+        hint = "create the database first"
+    elif isinstance(error, RuntimeError):
+        hint = "this server takes a password only over TLS: give the file of its authorities"
+    elif isinstance(error.__cause__ or error.__context__, ssl.SSLCertVerificationError):
+        hint = "the server's certificate is not trusted: give the file of its authorities"
+    else:
+        hint = "is the server up, and is this its address?"
+    return Unavailable(f"{address} cannot be reached ({_words(error)}); {hint}")
+
+
+def _is_check(number: int | None) -> bool:
+    """CHECK constraints, in MySQL and in MariaDB; PyMySQL calls them operational."""
+    return number in {3819, 4025}
+
+
+def _number(error: Exception) -> int | None:
+    first = error.args[0] if isinstance(error, pymysql.err.Error) and error.args else None
+    return first if isinstance(first, int) else None
+
+
+def _words(error: Exception) -> str:
+    """Without the driver's tuple; PyMySQL puts no password into its messages, and neither do servers."""
+    words = error.args[-1] if error.args else type(error).__name__
+    number = _number(error)
+    return f"{words}" if number is None else f"{number}: {words}"

@@ -1,0 +1,121 @@
+-- Lists travel as one JSON parameter. Collations are named: a list in another collation than the column's
+-- would hide the column's index.
+
+-- DISTINCT makes it a table of its own: MySQL refuses to lock rows beside a bare JSON_TABLE.
+-- fragment: listed(list)
+(SELECT DISTINCT value
+   FROM JSON_TABLE(:list, '$[*]' COLUMNS (
+        value VARCHAR(255) CHARACTER SET ascii COLLATE ascii_bin PATH '$')) AS list) AS listed STRAIGHT_JOIN
+
+-- fragment: members(list)
+(SELECT value FROM JSON_TABLE(:list, '$[*]' COLUMNS (
+        value VARCHAR(255) CHARACTER SET ascii COLLATE ascii_bin PATH '$')) AS list)
+
+-- Without it a small table is scanned whole, and every row that was looked at is locked.
+-- fragment: by_primary
+FORCE INDEX (PRIMARY)
+
+-- fragment: for_update
+FOR UPDATE
+
+-- fragment: for_update_skip_locked
+FOR UPDATE SKIP LOCKED
+
+-- fragment: job_rows(rows)
+JSON_TABLE(:rows, '$[*]' COLUMNS (
+         id VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin PATH '$.id',
+         state VARCHAR(40) CHARACTER SET ascii COLLATE ascii_bin PATH '$.state',
+         revision INT PATH '$.revision',
+         cursor_ms BIGINT PATH '$.cursor_ms',
+         wake_ms BIGINT PATH '$.wake_ms',
+         suspended_by VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$.suspended_by',
+         suspended_reason MEDIUMTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$.suspended_reason',
+         suspended_since_ms BIGINT PATH '$.suspended_since_ms',
+         suspended_until_ms BIGINT PATH '$.suspended_until_ms',
+         failures INT PATH '$.failures',
+         edit INT PATH '$.edit',
+         modified_ms BIGINT PATH '$.modified_ms',
+         modified_by VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$.modified_by')) AS n
+
+-- fragment: instance_rows(rows)
+JSON_TABLE(:rows, '$[*]' COLUMNS (
+         id VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin PATH '$.id',
+         job_id VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin PATH '$.job_id',
+         owner VARCHAR(100) CHARACTER SET ascii COLLATE ascii_bin PATH '$.owner',
+         nominal_ms BIGINT PATH '$.nominal_ms',
+         kind VARCHAR(40) CHARACTER SET ascii COLLATE ascii_bin PATH '$.kind',
+         parameters MEDIUMTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$.parameters',
+         state VARCHAR(40) CHARACTER SET ascii COLLATE ascii_bin PATH '$.state',
+         reason VARCHAR(40) CHARACTER SET ascii COLLATE ascii_bin PATH '$.reason',
+         revision INT PATH '$.revision',
+         run INT PATH '$.run',
+         attempt INT PATH '$.attempt',
+         version INT PATH '$.version',
+         wake_ms BIGINT PATH '$.wake_ms',
+         deadline_ms BIGINT PATH '$.deadline_ms',
+         active TINYINT PATH '$.active',
+         claim_epoch INT PATH '$.claim_epoch',
+         lease_ms BIGINT PATH '$.lease_ms',
+         claim_count INT PATH '$.claim_count',
+         stop_kind VARCHAR(40) CHARACTER SET ascii COLLATE ascii_bin PATH '$.stop_kind',
+         stop_by VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$.stop_by',
+         stop_reason MEDIUMTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$.stop_reason',
+         stop_deadline_ms BIGINT PATH '$.stop_deadline_ms',
+         external_id MEDIUMTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$.external_id',
+         external_url MEDIUMTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$.external_url',
+         handle MEDIUMTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$.handle',
+         result_path MEDIUMTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$.result_path',
+         log_path MEDIUMTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$.log_path',
+         error MEDIUMTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$.error',
+         waiting_on MEDIUMTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$.waiting_on',
+         created_ms BIGINT PATH '$.created_ms',
+         run_created_ms BIGINT PATH '$.run_created_ms',
+         ready_ms BIGINT PATH '$.ready_ms',
+         launched_ms BIGINT PATH '$.launched_ms',
+         started_ms BIGINT PATH '$.started_ms',
+         ended_ms BIGINT PATH '$.ended_ms')) AS n
+
+-- fragment: run_rows(rows)
+JSON_TABLE(:rows, '$[*]' COLUMNS (
+         instance_id VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin PATH '$.instance_id',
+         number INT PATH '$.number',
+         state VARCHAR(40) CHARACTER SET ascii COLLATE ascii_bin PATH '$.state',
+         reason VARCHAR(40) CHARACTER SET ascii COLLATE ascii_bin PATH '$.reason',
+         external_id MEDIUMTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$.external_id',
+         external_url MEDIUMTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$.external_url',
+         handle MEDIUMTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$.handle',
+         result_path MEDIUMTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$.result_path',
+         log_path MEDIUMTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$.log_path',
+         error MEDIUMTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$.error',
+         created_ms BIGINT PATH '$.created_ms',
+         launched_ms BIGINT PATH '$.launched_ms',
+         started_ms BIGINT PATH '$.started_ms',
+         ended_ms BIGINT PATH '$.ended_ms')) AS n
+
+-- fragment: skip_rows(rows)
+JSON_TABLE(:rows, '$[*]' COLUMNS (
+         job_id VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin PATH '$.job_id',
+         from_ms BIGINT PATH '$.from_ms',
+         to_ms BIGINT PATH '$.to_ms',
+         reason VARCHAR(40) CHARACTER SET ascii COLLATE ascii_bin PATH '$.reason',
+         revision INT PATH '$.revision')) AS n
+
+-- fragment: event_rows(rows)
+JSON_TABLE(:rows, '$[*]' COLUMNS (
+         id VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin PATH '$.id',
+         owner VARCHAR(100) CHARACTER SET ascii COLLATE ascii_bin PATH '$.owner',
+         job_id VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin PATH '$.job_id',
+         instance_id VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin PATH '$.instance_id',
+         at_ms BIGINT PATH '$.at_ms',
+         actor VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$.actor',
+         verb VARCHAR(40) CHARACTER SET ascii COLLATE ascii_bin PATH '$.verb',
+         reason MEDIUMTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$.reason',
+         detail MEDIUMTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$.detail')) AS n
+
+-- fragment: revision_rows(rows)
+JSON_TABLE(:rows, '$[*]' COLUMNS (
+         job_id VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin PATH '$.job_id',
+         revision INT PATH '$.revision')) AS n
+
+-- fragment: joined
+STRAIGHT_JOIN

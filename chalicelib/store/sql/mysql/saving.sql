@@ -1,0 +1,45 @@
+-- name: save_jobs
+-- cursor_ms and edit only grow: a row that is ahead was not locked by the writer, and is left alone.
+UPDATE @job_rows(:rows) STRAIGHT_JOIN scheduler_jobs j @by_primary
+    ON j.id = n.id AND j.cursor_ms <= n.cursor_ms AND j.edit <= n.edit
+   SET j.state = n.state, j.revision = n.revision, j.cursor_ms = n.cursor_ms,
+       j.wake_ms = n.wake_ms, j.suspended_by = n.suspended_by,
+       j.suspended_reason = n.suspended_reason, j.suspended_since_ms = n.suspended_since_ms,
+       j.suspended_until_ms = n.suspended_until_ms, j.failures = n.failures, j.edit = n.edit,
+       j.modified_ms = n.modified_ms, j.modified_by = n.modified_by,
+       j.name_key = IF(n.state = 'DELETED', NULL, j.name)
+
+-- name: save_instances
+-- The guard: whoever saw another version matches no row.
+UPDATE @instance_rows(:rows) STRAIGHT_JOIN scheduler_job_instances i @by_primary
+    ON i.id = n.id AND i.version = n.version - 1
+   SET i.state = n.state, i.reason = n.reason, i.revision = n.revision, i.run = n.run,
+       i.attempt = n.attempt, i.version = n.version, i.wake_ms = n.wake_ms,
+       i.deadline_ms = n.deadline_ms, i.active = n.active, i.claim_epoch = n.claim_epoch,
+       i.lease_ms = n.lease_ms, i.claim_count = n.claim_count, i.stop_kind = n.stop_kind,
+       i.stop_by = n.stop_by, i.stop_reason = n.stop_reason,
+       i.stop_deadline_ms = n.stop_deadline_ms, i.external_id = n.external_id,
+       i.external_url = n.external_url, i.handle = n.handle, i.result_path = n.result_path,
+       i.log_path = n.log_path, i.error = n.error, i.waiting_on = n.waiting_on,
+       i.run_created_ms = n.run_created_ms, i.ready_ms = n.ready_ms,
+       i.launched_ms = n.launched_ms, i.started_ms = n.started_ms, i.ended_ms = n.ended_ms
+
+-- name: save_membership
+INSERT INTO scheduler_members (owner, principal, role) VALUES (:owner, :principal, :role)
+    ON DUPLICATE KEY UPDATE role = :role
+
+-- name: database_now
+SELECT CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED)
+
+-- name: sign_unit
+-- The last statement before COMMIT; its lock is held until the transaction is decided.
+INSERT INTO scheduler_writers (id, unit, seen_ms)
+VALUES (:writer, :unit, CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED))
+    ON DUPLICATE KEY UPDATE unit = :unit, seen_ms = CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED)
+
+-- name: signed_unit
+SELECT unit FROM scheduler_writers WHERE id = :writer FOR UPDATE
+
+-- name: lock_migrations
+-- Locks are the server's, not the database's: the name tells databases apart.
+SELECT GET_LOCK(CONCAT('noonday/', LEFT(SHA2(DATABASE(), 256), 40)), :wait_s)

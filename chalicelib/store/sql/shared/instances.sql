@@ -1,0 +1,141 @@
+-- fragment: instance_columns
+i.id, i.job_id, i.owner, i.nominal_ms, i.kind, i.parameters, i.state, i.reason,
+i.revision, i.run, i.attempt, i.version, i.wake_ms, i.deadline_ms, i.active,
+i.claim_epoch, i.lease_ms, i.claim_count, i.stop_kind, i.stop_by, i.stop_reason,
+i.stop_deadline_ms, i.external_id, i.external_url, i.handle, i.result_path, i.log_path,
+i.error, i.waiting_on, i.created_ms, i.run_created_ms, i.ready_ms, i.launched_ms,
+i.started_ms, i.ended_ms
+
+-- name: instance
+SELECT @instance_columns FROM scheduler_job_instances i
+ WHERE i.id = :id
+   AND i.owner IN @members(:owners)  -- if owners
+
+-- name: instances
+-- An id begins with its nominal time, so a span of time is a span of ids: the order of the page.
+SELECT @instance_columns FROM scheduler_job_instances i
+ WHERE i.id < :after
+   AND i.id >= :from_id  -- if from_id
+   AND i.owner = :owner  -- if owner
+   AND i.owner IN @members(:owners)  -- if owners
+   AND i.state = :state  -- if state
+   AND i.state IN @members(:states)  -- if states
+   AND i.kind = :kind  -- if kind
+ ORDER BY i.id DESC LIMIT :limit
+
+-- name: instances_of_job
+-- Within a job the order of nominal times is the order of ids, and its index has that order.
+SELECT @instance_columns FROM scheduler_job_instances i
+ WHERE i.job_id = :job_id AND i.nominal_ms < :before_ms
+   AND i.nominal_ms >= :from_ms  -- if from_ms
+   AND i.owner = :owner  -- if owner
+   AND i.owner IN @members(:owners)  -- if owners
+   AND i.state = :state  -- if state
+   AND i.state IN @members(:states)  -- if states
+   AND i.kind = :kind  -- if kind
+ ORDER BY i.nominal_ms DESC LIMIT :limit
+
+-- name: instances_by_id
+SELECT @instance_columns
+  FROM @listed(:ids) scheduler_job_instances i @by_primary ON i.id = listed.value
+ ORDER BY i.id
+
+-- name: lock_instances
+SELECT @instance_columns
+  FROM @listed(:ids) scheduler_job_instances i @by_primary ON i.id = listed.value
+ ORDER BY i.id @for_update
+
+-- name: due_instances
+-- Chosen without a lock, oldest first; locked afterwards in order of id, as everywhere.
+SELECT i.wake_ms, i.id FROM scheduler_job_instances i
+ WHERE i.wake_ms <= :now
+   AND (i.wake_ms > :after_ms OR (i.wake_ms = :after_ms AND i.id > :after))  -- if after
+   AND i.wake_ms >= :after_ms  -- if after
+ ORDER BY i.wake_ms, i.id LIMIT :limit
+
+-- name: lock_due_instances
+SELECT @instance_columns
+  FROM @listed(:ids) scheduler_job_instances i @by_primary ON i.id = listed.value
+ WHERE i.wake_ms <= :now
+ ORDER BY i.id @for_update_skip_locked
+
+-- name: insert_instances
+-- What accounts for that nominal time already stays as it is.
+INSERT INTO scheduler_job_instances (
+       id, job_id, owner, nominal_ms, kind, parameters, state, reason, revision, run, attempt,
+       version, wake_ms, deadline_ms, active, claim_epoch, lease_ms, claim_count, stop_kind,
+       stop_by, stop_reason, stop_deadline_ms, external_id, external_url, handle, result_path,
+       log_path, error, waiting_on, created_ms, run_created_ms, ready_ms, launched_ms,
+       started_ms, ended_ms)
+SELECT n.id, n.job_id, n.owner, n.nominal_ms, n.kind, n.parameters, n.state, n.reason,
+       n.revision, n.run, n.attempt, n.version, n.wake_ms, n.deadline_ms, n.active,
+       n.claim_epoch, n.lease_ms, n.claim_count, n.stop_kind, n.stop_by, n.stop_reason,
+       n.stop_deadline_ms, n.external_id, n.external_url, n.handle, n.result_path, n.log_path,
+       n.error, n.waiting_on, n.created_ms, n.run_created_ms, n.ready_ms, n.launched_ms,
+       n.started_ms, n.ended_ms
+  FROM @instance_rows(:rows)
+ WHERE NOT EXISTS (SELECT 1 FROM scheduler_job_instances e
+                    WHERE e.job_id = n.job_id AND e.nominal_ms = n.nominal_ms)
+
+-- name: active_counts
+SELECT i.job_id, COUNT(*)
+  FROM @listed(:ids) scheduler_job_instances i ON i.job_id = listed.value
+ WHERE i.active = 1
+ GROUP BY i.job_id
+
+-- name: hold_instances
+UPDATE scheduler_job_instances
+   SET wake_ms = NULL, reason = 'JOB_SUSPENDED', version = version + 1
+ WHERE job_id = :job_id AND state = 'WAITING' AND kind <> 'MANUAL' AND wake_ms IS NOT NULL
+
+-- name: release_instances
+-- A run that was created while the job was suspended was held only since then.
+UPDATE scheduler_job_instances
+   SET wake_ms = :now, reason = NULL, version = version + 1,
+       deadline_ms = deadline_ms + :now
+                   - CASE WHEN run_created_ms > :since THEN run_created_ms ELSE :since END
+ WHERE job_id = :job_id AND state = 'WAITING' AND kind <> 'MANUAL' AND wake_ms IS NULL
+
+-- name: wake_queued
+-- The derived table is for MySQL, which does not read the table it updates.
+UPDATE scheduler_job_instances
+   SET wake_ms = :now, reason = NULL, version = version + 1
+ WHERE id IN (SELECT id FROM (
+       SELECT q.id FROM scheduler_job_instances q
+        WHERE q.job_id = :job_id AND q.state = 'WAITING' AND q.reason = 'MAX_ACTIVE'
+          AND q.wake_ms IS NOT NULL
+        ORDER BY q.nominal_ms LIMIT :count) AS first_in_line)
+
+-- name: skip_waiting
+UPDATE scheduler_job_instances
+   SET state = 'SKIPPED', reason = :reason, active = 0, wake_ms = NULL, deadline_ms = NULL,
+       lease_ms = NULL, ended_ms = :now, version = version + 1
+ WHERE job_id = :job_id AND state = 'WAITING'
+
+-- name: active_instances
+SELECT id FROM scheduler_job_instances
+ WHERE job_id = :job_id AND active = 1 AND state IN ('LAUNCHING', 'LAUNCHED', 'RUNNING')
+ ORDER BY id
+
+-- name: nominal_times
+SELECT nominal_ms FROM scheduler_job_instances
+ WHERE job_id = :job_id AND nominal_ms >= :from_ms
+ ORDER BY nominal_ms LIMIT :limit
+
+-- name: runs
+SELECT r.instance_id, r.number, r.state, r.reason, r.external_id, r.external_url, r.handle,
+       r.result_path, r.log_path, r.error, r.created_ms, r.launched_ms, r.started_ms,
+       r.ended_ms
+  FROM @listed(:ids) scheduler_instance_runs r ON r.instance_id = listed.value
+ ORDER BY r.instance_id, r.number
+
+-- name: archive_runs
+INSERT INTO scheduler_instance_runs (
+       instance_id, number, state, reason, external_id, external_url, handle, result_path,
+       log_path, error, created_ms, launched_ms, started_ms, ended_ms)
+SELECT n.instance_id, n.number, n.state, n.reason, n.external_id, n.external_url, n.handle,
+       n.result_path, n.log_path, n.error, n.created_ms, n.launched_ms, n.started_ms,
+       n.ended_ms
+  FROM @run_rows(:rows)
+ WHERE NOT EXISTS (SELECT 1 FROM scheduler_instance_runs e
+                    WHERE e.instance_id = n.instance_id AND e.number = n.number)

@@ -1,0 +1,83 @@
+-- fragment: job_columns
+j.id, j.owner, j.name, j.state, j.revision, j.definition, j.cursor_ms, j.wake_ms,
+j.suspended_by, j.suspended_reason, j.suspended_since_ms, j.suspended_until_ms,
+j.failures, j.edit, j.created_ms, j.created_by, j.modified_ms, j.modified_by
+
+-- name: job
+SELECT @job_columns FROM scheduler_jobs j
+ WHERE j.id = :id
+   AND j.owner IN @members(:owners)  -- if owners
+
+-- name: jobs_named
+SELECT @job_columns FROM scheduler_jobs j
+ WHERE j.name_key = :name
+   AND j.owner IN @members(:owners)  -- if owners
+ ORDER BY j.owner
+
+-- name: jobs
+-- Deleted ones are shown only to who asks for them.
+SELECT @job_columns FROM scheduler_jobs j
+ WHERE j.id > :after
+   AND j.owner = :owner  -- if owner
+   AND j.owner IN @members(:owners)  -- if owners
+   AND j.state IN @members(:states)  -- if states
+   AND j.state <> 'DELETED'  -- if living
+   AND SUBSTR(j.name, 1, LENGTH(:name)) = :name  -- if name
+ ORDER BY j.id LIMIT :limit
+
+-- name: job_names
+SELECT j.id, j.name FROM @listed(:ids) scheduler_jobs j @by_primary ON j.id = listed.value
+
+-- name: lock_jobs
+SELECT @job_columns FROM @listed(:ids) scheduler_jobs j @by_primary ON j.id = listed.value
+ ORDER BY j.id @for_update
+
+-- name: due_jobs
+-- Chosen without a lock, oldest first; locked afterwards in order of id, as everywhere.
+SELECT j.wake_ms, j.id FROM scheduler_jobs j
+ WHERE j.wake_ms <= :now
+   AND (j.wake_ms > :after_ms OR (j.wake_ms = :after_ms AND j.id > :after))  -- if after
+   AND j.wake_ms >= :after_ms  -- if after
+ ORDER BY j.wake_ms, j.id LIMIT :limit
+
+-- name: lock_due_jobs
+SELECT @job_columns FROM @listed(:ids) scheduler_jobs j @by_primary ON j.id = listed.value
+ WHERE j.wake_ms <= :now
+ ORDER BY j.id @for_update_skip_locked
+
+-- name: insert_job
+INSERT INTO scheduler_jobs (
+       id, owner, name, name_key, state, revision, definition, cursor_ms, wake_ms,
+       suspended_by, suspended_reason, suspended_since_ms, suspended_until_ms, failures, edit,
+       created_ms, created_by, modified_ms, modified_by)
+VALUES (:id, :owner, :name, :name_key, :state, :revision, :definition, :cursor_ms, :wake_ms,
+       :suspended_by, :suspended_reason, :suspended_since_ms, :suspended_until_ms, :failures,
+       :edit, :created_ms, :created_by, :modified_ms, :modified_by)
+
+-- name: insert_revision
+INSERT INTO scheduler_job_revisions (job_id, revision, definition, created_ms, created_by)
+VALUES (:job_id, :revision, :definition, :created_ms, :created_by)
+
+-- name: revise_job
+UPDATE scheduler_jobs
+   SET name = :name, name_key = CASE WHEN state = 'DELETED' THEN NULL ELSE :name END,
+       definition = :definition, revision = :revision
+ WHERE id = :id AND revision < :revision
+
+-- name: name_holder
+SELECT id FROM scheduler_jobs WHERE owner = :owner AND name_key = :name
+
+-- name: revisions
+SELECT r.job_id, r.revision, r.definition, r.created_ms, r.created_by
+  FROM scheduler_job_revisions r WHERE r.job_id = :job_id ORDER BY r.revision
+
+-- name: definitions
+SELECT r.job_id, r.revision, r.definition
+  FROM @revision_rows(:rows) @joined scheduler_job_revisions r @by_primary
+    ON r.job_id = n.job_id AND r.revision = n.revision
+
+-- name: next_wake
+SELECT MIN(wake_ms) FROM (
+       SELECT MIN(wake_ms) AS wake_ms FROM scheduler_jobs WHERE wake_ms < :before
+       UNION ALL
+       SELECT MIN(wake_ms) FROM scheduler_job_instances WHERE wake_ms < :before) AS either

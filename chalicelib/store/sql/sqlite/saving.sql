@@ -1,0 +1,33 @@
+-- name: save_jobs
+-- cursor_ms and edit only grow: a row that is ahead was not locked by the writer, and is left alone.
+UPDATE scheduler_jobs AS j
+   SET state = n.state, revision = n.revision, cursor_ms = n.cursor_ms, wake_ms = n.wake_ms,
+       suspended_by = n.suspended_by, suspended_reason = n.suspended_reason,
+       suspended_since_ms = n.suspended_since_ms, suspended_until_ms = n.suspended_until_ms,
+       failures = n.failures, edit = n.edit, modified_ms = n.modified_ms,
+       modified_by = n.modified_by,
+       name_key = CASE WHEN n.state = 'DELETED' THEN NULL ELSE j.name END
+  FROM @job_rows(:rows)
+ WHERE j.id = n.id AND j.cursor_ms <= n.cursor_ms AND j.edit <= n.edit
+
+-- name: save_instances
+-- The guard: whoever saw another version matches no row.
+UPDATE scheduler_job_instances AS i
+   SET state = n.state, reason = n.reason, revision = n.revision, run = n.run,
+       attempt = n.attempt, version = n.version, wake_ms = n.wake_ms,
+       deadline_ms = n.deadline_ms, active = n.active, claim_epoch = n.claim_epoch,
+       lease_ms = n.lease_ms, claim_count = n.claim_count, stop_kind = n.stop_kind,
+       stop_by = n.stop_by, stop_reason = n.stop_reason, stop_deadline_ms = n.stop_deadline_ms,
+       external_id = n.external_id, external_url = n.external_url, handle = n.handle,
+       result_path = n.result_path, log_path = n.log_path, error = n.error,
+       waiting_on = n.waiting_on, run_created_ms = n.run_created_ms, ready_ms = n.ready_ms,
+       launched_ms = n.launched_ms, started_ms = n.started_ms, ended_ms = n.ended_ms
+  FROM @instance_rows(:rows)
+ WHERE i.id = n.id AND i.version = n.version - 1
+
+-- name: save_membership
+INSERT INTO scheduler_members (owner, principal, role) VALUES (:owner, :principal, :role)
+    ON CONFLICT (owner, principal) DO UPDATE SET role = excluded.role
+
+-- name: database_now
+SELECT CAST(strftime('%s', 'now') AS INTEGER) * 1000 + CAST(substr(strftime('%f', 'now'), 4) AS INTEGER)

@@ -1,0 +1,210 @@
+"""The statements of one unit of work that change or lock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeVar
+
+from chalicelib.engine.ports import Remembered
+from chalicelib.model.errors import AlreadyExists, NameTaken
+from chalicelib.model.event import Event
+from chalicelib.model.instance import Instance
+from chalicelib.model.job import Job, SkipRange
+from chalicelib.model.principal import Membership
+from chalicelib.model.states import JobState
+from chalicelib.store import rows
+from chalicelib.store.driver import Row
+from chalicelib.store.failures import ConstraintViolated, Duplicate
+from chalicelib.store.reader import SqlReader
+
+V = TypeVar("V", Job, Instance)
+_NOMINAL_PAGE = 1000
+
+
+class SqlTransaction(SqlReader):
+    """The ``Transaction`` port."""
+
+    def lock_jobs(self, ids: Iterable[str]) -> Sequence[Job]:
+        return [rows.job_of(row) for row in self._session.query_listed("lock_jobs", ids)]
+
+    def lock_due_jobs(self, now_ms: int, limit: int) -> Sequence[Job]:
+        return self._lock_due("due_jobs", "lock_due_jobs", rows.job_of, now_ms, limit)
+
+    def insert_job(self, job: Job) -> None:
+        try:
+            self._session.change("insert_job", **rows.job_row(job))
+        except Duplicate:
+            self._refuse_name(job)
+        self._insert_revision(job, job.created_ms, job.created_by)
+
+    def save_jobs(self, jobs: Sequence[Job]) -> None:
+        saved = self._session.change_rows("save_jobs", map(rows.saved_job_row, jobs))
+        if saved != len(jobs):
+            raise ConstraintViolated(
+                f"save_jobs: {len(jobs) - saved} of {len(jobs)} jobs are ahead of what is to be saved "
+                "or do not exist; whoever saves a job has locked it"
+            )
+
+    def revise_job(self, job: Job) -> None:
+        try:
+            revised = self._session.change(
+                "revise_job",
+                id=job.id,
+                name=job.name,
+                definition=job.definition_json,
+                revision=job.revision,
+            )
+        except Duplicate:
+            self._refuse_name(job)
+        if revised != 1:
+            raise ConstraintViolated(f"revise_job: revision {job.revision} is not the next one")
+        self._insert_revision(job, job.modified_ms, job.modified_by)
+
+    def insert_instances(self, instances: Sequence[Instance]) -> None:
+        self._insert_missing("insert_instances", map(rows.instance_row, instances))
+
+    def lock_instances(self, ids: Iterable[str]) -> Sequence[Instance]:
+        return [rows.instance_of(row) for row in self._session.query_listed("lock_instances", ids)]
+
+    def lock_due_instances(self, now_ms: int, limit: int) -> Sequence[Instance]:
+        return self._lock_due(
+            "due_instances", "lock_due_instances", rows.instance_of, now_ms, limit
+        )
+
+    def save_instances(self, instances: Sequence[Instance]) -> int:
+        return self._session.change_rows("save_instances", map(rows.instance_row, instances))
+
+    def active_counts(self, job_ids: Iterable[str]) -> Mapping[str, int]:
+        wanted = sorted(set(job_ids))
+        found = {row[0]: row[1] for row in self._session.query_listed("active_counts", wanted)}
+        return {job_id: found.get(job_id, 0) for job_id in wanted}
+
+    def hold_instances(self, job_id: str) -> int:
+        return self._session.change("hold_instances", job_id=job_id)
+
+    def release_instances(self, job_id: str, now_ms: int, held_since_ms: int) -> int:
+        return self._session.change(
+            "release_instances", job_id=job_id, now=now_ms, since=held_since_ms
+        )
+
+    def wake_queued(self, job_id: str, now_ms: int, count: int) -> int:
+        return self._session.change("wake_queued", job_id=job_id, now=now_ms, count=count)
+
+    def skip_waiting(self, job_id: str, now_ms: int, reason: str) -> int:
+        return self._session.change("skip_waiting", job_id=job_id, now=now_ms, reason=reason)
+
+    def active_instances(self, job_id: str) -> Sequence[str]:
+        return [one for (one,) in self._session.query("active_instances", job_id=job_id)]
+
+    def next_free_ms(self, job_id: str, from_ms: int) -> int:
+        free = from_ms + (from_ms % 1000 == 0)
+        while True:
+            taken = self._session.query(
+                "nominal_times", job_id=job_id, from_ms=free, limit=_NOMINAL_PAGE
+            )
+            for (nominal_ms,) in taken:
+                if nominal_ms > free:
+                    return free
+                free = nominal_ms + 1
+                free += free % 1000 == 0
+            if len(taken) < _NOMINAL_PAGE:
+                return free
+
+    def archive_runs(self, instances: Sequence[Instance]) -> None:
+        self._insert_missing("archive_runs", map(rows.run_row, instances))
+
+    def insert_skip_ranges(self, ranges: Sequence[SkipRange]) -> None:
+        self._insert("insert_skip_ranges", map(rows.skip_range_row, ranges))
+
+    def insert_events(self, events: Sequence[Event]) -> None:
+        self._insert("insert_events", map(rows.event_row, events))
+
+    def remember(self, answer: Remembered) -> None:
+        try:
+            self._session.change("remember", **rows.remembered_row(answer))
+        except Duplicate:
+            raise AlreadyExists(
+                f"the Idempotency-Key {answer.key!r} was used by another request at this moment"
+            ) from None
+
+    def insert_owner(self, owner: str, now_ms: int) -> None:
+        self._insert_once("insert_owner", name=owner, now=now_ms)
+
+    def insert_token(self, token_hash: str, principal: str, *, admin: bool, now_ms: int) -> None:
+        self._insert_once(
+            "insert_token", token_hash=token_hash, principal=principal, admin=int(admin), now=now_ms
+        )
+
+    def save_membership(self, member: Membership) -> None:
+        self._session.change(
+            "save_membership",
+            owner=member.owner,
+            principal=member.principal,
+            role=member.role.value,
+        )
+
+    def delete_membership(self, owner: str, principal: str) -> bool:
+        return self._session.change("delete_membership", owner=owner, principal=principal) > 0
+
+    def forget_requests(self, before_ms: int) -> int:
+        return self._session.change("forget_requests", before=before_ms)
+
+    def _lock_due(
+        self, choose: str, lock: str, read: Callable[[Row], V], now_ms: int, limit: int
+    ) -> Sequence[V]:
+        """Choose the oldest, then lock them in order of id; what is passed over makes room for later ones.
+
+        Choosing locks nothing and locking waits for nothing, so it cannot deadlock.
+        """
+        locked: list[V] = []
+        after: dict[str, object] = {}
+        while len(locked) < limit:
+            room = limit - len(locked)
+            chosen = self._session.query(choose, now=now_ms, limit=room, **after)
+            ids = [id_ for _, id_ in chosen]
+            locked += map(read, self._session.query_listed(lock, ids, now=now_ms))
+            if len(chosen) < room:
+                break
+            after = {"after_ms": chosen[-1][0], "after": chosen[-1][1]}
+        return sorted(locked, key=lambda one: (one.wake_ms or 0, one.id))
+
+    def _refuse_name(self, job: Job) -> None:
+        if job.state is not JobState.DELETED and self._session.query(
+            "name_holder", owner=job.owner, name=job.name
+        ):
+            raise NameTaken(
+                f"{job.owner} has a job named {job.name} already; update that one, or choose another name"
+            ) from None
+        raise ConstraintViolated(f"there is a job {job.id} already") from None
+
+    def _insert_revision(self, job: Job, at_ms: int, by: str) -> None:
+        self._session.change(
+            "insert_revision",
+            job_id=job.id,
+            revision=job.revision,
+            definition=job.definition_json,
+            created_ms=at_ms,
+            created_by=by,
+        )
+
+    def _insert(self, name: str, values: Iterable[rows.JsonRow]) -> None:
+        try:
+            self._session.change_rows(name, values)
+        except Duplicate as duplicate:
+            raise ConstraintViolated(f"{name}: {duplicate}") from None
+
+    def _insert_missing(self, name: str, values: Iterable[rows.JsonRow]) -> None:
+        """The statement leaves out what exists. A neighbour may insert between its look and its write:
+        then it did nothing, and looks again.
+        """
+        for text in rows.batches(values):
+            try:
+                self._session.change(name, rows=text)
+            except Duplicate:
+                self._session.change(name, rows=text)
+
+    def _insert_once(self, name: str, /, **values: object) -> None:
+        try:
+            self._session.change(name, **values)
+        except Duplicate:
+            return
