@@ -55,6 +55,8 @@ class Folders:
         """Raises NotFound when it is gone, was never written, or is no file of ours."""
         try:
             place = self._readable(path)
+            if not place.is_file():  # a pipe would wait for its writer
+                raise OutsideFiles(f"{path!r} is no file")
             with place.open("rb") as file:
                 file.seek(offset)
                 return file.read(limit)

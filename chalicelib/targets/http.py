@@ -15,7 +15,7 @@ from chalicelib.engine.ports import Clock, Control, LaunchRequest
 from chalicelib.model.definition import Duration
 from chalicelib.model.document import Document
 from chalicelib.targets.configuration import TargetSettings
-from chalicelib.targets.files import Folders, misplaced
+from chalicelib.targets.files import Folders
 from chalicelib.targets.http_addresses import (
     Allowed,
     Resolver,
@@ -118,10 +118,7 @@ class HttpTarget(Document):
     @classmethod
     def _place(cls, path: str | None, info: ValidationInfo) -> str | None:
         check = check_of(info)
-        complaint = misplaced(path) if path and check and check.final(path) else None
-        if complaint:
-            raise ValueError(complaint)
-        return path
+        return check.place(path) if check else path
 
     def expects(self, status: int) -> bool:
         return status in self.expected_status or f"{status // 100}xx" in self.expected_status

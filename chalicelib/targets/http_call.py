@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from http.client import HTTPException, HTTPResponse
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from chalicelib.engine.outcomes import Failed, Outcome, Succeeded
 from chalicelib.engine.ports import LaunchRequest
 from chalicelib.model.instants import parse_duration
-from chalicelib.targets.files import Folders, drafting
+from chalicelib.targets.files import Folders, OutsideFiles, drafting
 from chalicelib.targets.http import HttpTarget, encoded, port_of, without_query
 from chalicelib.targets.http_addresses import Allowed, Forbidden, Resolver, checked
 from chalicelib.targets.http_exchange import Exchange, NotSent, Origin
@@ -51,6 +52,7 @@ class Call:
         self._resolve = resolve
         self._folders = folders
         self._log = log
+        self._body, self._body_type = encoded(spec.body)
         own = parse_duration(spec.timeout) / 1000
         self._exchange = Exchange(seconds=max(0.0, min(own, left_s)))
 
@@ -61,7 +63,7 @@ class Call:
         """Never raises what the network or the other side can cause."""
         try:
             return self._answered(self._follow())
-        except (Forbidden, TooLarge, BadRedirect) as error:
+        except (Forbidden, OutsideFiles, TooLarge, BadRedirect) as error:
             return self._failed(str(error), retry=False)
         except NotSent as error:
             return self._failed(f"nothing was sent: {error}")
@@ -77,9 +79,10 @@ class Call:
 
     def _follow(self) -> HTTPResponse:
         """The answer of the last hop."""
-        body, kind = encoded(self._spec.body)
+        body = self._body
         headers = {"User-Agent": "noonday", "Accept": "*/*", "Accept-Encoding": "identity"}
-        headers |= _merged(kind, self._spec.headers)
+        headers |= self._body_type
+        headers = _merged(headers, self._spec.headers)
         if self._spec.idempotency_header:
             headers = _merged(headers, {self._spec.idempotency_header: self._token})
         method, url = str(self._spec.method), self._spec.url
@@ -136,12 +139,13 @@ class Call:
         return Succeeded(self._spec.result, self._log.path, facts)
 
     def _show(self, response: HTTPResponse) -> None:
-        """The first of the body; the rest is not even read."""
+        """The first of the body; the rest is not even read. The status stands, whatever becomes of it."""
         shown = b""
-        for piece in self._exchange.pieces(response):
-            shown += piece
-            if len(shown) >= SHOWN_BYTES:
-                break
+        with suppress(OSError, HTTPException, ValueError):
+            for piece in self._exchange.pieces(response):
+                shown += piece
+                if len(shown) >= SHOWN_BYTES:
+                    break
         self._log.say(shown[:SHOWN_BYTES].decode("utf-8", "replace"))
 
     def _unexpected(self, response: HTTPResponse) -> Outcome:

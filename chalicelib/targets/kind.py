@@ -15,6 +15,7 @@ from chalicelib.engine.outcomes import Failed, Outcome, Style
 from chalicelib.engine.ports import Control, LaunchRequest
 from chalicelib.model.document import Document
 from chalicelib.targets.configuration import TargetSettings
+from chalicelib.targets.files import Folders, misplaced
 
 S = TypeVar("S", bound=Document)
 _TEMPLATE = re.compile(r"(?<!\$)\$\{")
@@ -34,6 +35,20 @@ class Check:
     def final(self, text: str) -> bool:
         """Whether the text is what the run will see."""
         return self.rendered or not templated(text)
+
+    def place(self, path: str | None) -> str | None:
+        """The same path, if a result may be there as far as can be told now.
+
+        Raises:
+            ValueError: it may not.
+        """
+        if path is not None and self.final(path):
+            complaint = misplaced(path)
+            if complaint:
+                raise ValueError(complaint)
+            if self.rendered:  # links are looked at before the run has any effect
+                Folders(self.settings.files, self.settings.runs).result(path)
+        return path
 
 
 def templated(text: str) -> bool:

@@ -14,7 +14,7 @@ from chalicelib.engine.outcomes import Dropped, Failed, Outcome, RunTaken, Stopp
 from chalicelib.engine.ports import Control, LaunchRequest
 from chalicelib.model.document import Document
 from chalicelib.targets.configuration import TargetSettings
-from chalicelib.targets.files import Folders, drafting, misplaced
+from chalicelib.targets.files import Folders, drafting
 from chalicelib.targets.kind import InlineKind, check_of, claim_lost
 from chalicelib.targets.process_folder import Folder, Phase
 from chalicelib.targets.process_runner import machine
@@ -92,11 +92,7 @@ class ProcessTarget(Document):
     @classmethod
     def _under_files(cls, path: str | None, info: ValidationInfo) -> str | None:
         check = check_of(info)
-        if path is not None and check is not None and check.final(path):
-            complaint = misplaced(path)
-            if complaint:
-                raise ValueError(complaint)
-        return path
+        return check.place(path) if check else path
 
 
 class ProcessKind(InlineKind[ProcessTarget]):

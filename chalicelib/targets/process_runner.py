@@ -105,8 +105,9 @@ class Runner:
                     os.read(woken, CHUNK)
                 elif not self._keep_some(reading):
                     poll.unregister(reading)
-        while self._keep_some(reading):
-            pass
+        for _ in range(64):  # more than a pipe holds; a descendant may go on writing for ever
+            if not self._keep_some(reading):
+                return
 
     def _keep_some(self, reading: int) -> bool:
         """False when there is nothing to read now or ever again."""

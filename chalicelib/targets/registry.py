@@ -15,7 +15,7 @@ from chalicelib.model.document import Document
 from chalicelib.model.errors import InvalidInput, Problem
 from chalicelib.model.violations import problems_of
 from chalicelib.targets.configuration import TargetSettings
-from chalicelib.targets.files import Folders
+from chalicelib.targets.files import Folders, OutsideFiles
 from chalicelib.targets.http import HttpKind
 from chalicelib.targets.kind import AnyKind, Check, InlineKind, StartedKind, broken, claim_lost
 from chalicelib.targets.process import ProcessKind
@@ -23,7 +23,7 @@ from chalicelib.targets.sql import SqlKind
 
 
 class TargetRegistry:
-    """Implements ``Targets``; ``artifacts`` implements ``Artifacts``."""
+    """Implements ``Targets`` and ``Artifacts``."""
 
     def __init__(
         self, settings: TargetSettings, clock: Clock, kinds: Sequence[AnyKind] | None = None
@@ -70,6 +70,8 @@ class TargetRegistry:
             return kind.run(spec, request, control)
         except InvalidInput as error:
             return Failed(error=error.message, retry=False)
+        except OutsideFiles as error:  # a folder became a link after it was checked
+            return Failed(error=str(error), retry=False)
         except RunTaken:  # nothing of ours runs; only the holder of the claim can settle a stop
             return Stopped() if control.stopping and not claim_lost(control) else Dropped()
         except Exception as error:  # noqa: BLE001 - the port promises an outcome, whatever a driver raises
@@ -84,10 +86,9 @@ class TargetRegistry:
     def cancel(self, requests: Sequence[LaunchRequest]) -> Sequence[Outcome]:
         return self._by_kind(requests, lambda kind, some: kind.cancel(some))
 
-    @property
-    def artifacts(self) -> Folders:
-        """The port Artifacts: results and logs of runs."""
-        return self._folders
+    def read(self, path: str, *, offset: int = 0, limit: int = 5_000_000) -> bytes:
+        """Raises NotFound when it is gone, was never written, or is no file of a run."""
+        return self._folders.read(path, offset=offset, limit=limit)
 
     def _launch(
         self, kind: StartedKind[Any], requests: Sequence[LaunchRequest]

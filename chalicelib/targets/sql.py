@@ -8,17 +8,17 @@ from typing import Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from chalicelib.engine.outcomes import Dropped, Failed, Outcome, Stopped, Succeeded
+from chalicelib.engine.outcomes import Dropped, Failed, Outcome, Stopped, Succeeded, Unknown
 from chalicelib.engine.ports import Clock, Control, LaunchRequest
 from chalicelib.model.document import Document
 from chalicelib.model.template import NAMES, TIMES
 from chalicelib.targets import sql_statement
 from chalicelib.targets.configuration import Connection, TargetSettings
-from chalicelib.targets.files import Draft, Folders, drafting, misplaced
+from chalicelib.targets.files import Draft, Folders, OutsideFiles, drafting
 from chalicelib.targets.kind import Check, InlineKind, check_of, claim_lost, templated
 from chalicelib.targets.run_log import RunLog
 from chalicelib.targets.sql_rows import Format, csv_line, format_of, writer
-from chalicelib.targets.sql_session import Answer, Session, SqlFailure
+from chalicelib.targets.sql_session import Answer, EarlierSession, Session, SqlFailure
 
 BOUND = frozenset({*TIMES, *NAMES, "nominal_date", "nominal_ms"})
 SHOWN_ROWS = 20
@@ -81,10 +81,7 @@ class SqlTarget(Document):
     @classmethod
     def _place(cls, path: str | None, info: ValidationInfo) -> str | None:
         check = check_of(info)
-        complaint = misplaced(path) if path and check and check.final(path) else None
-        if complaint:
-            raise ValueError(complaint)
-        return path
+        return check.place(path) if check else path
 
     @model_validator(mode="after")
     def _known_format(self) -> SqlTarget:
@@ -116,12 +113,15 @@ class SqlKind(InlineKind[SqlTarget]):
             control.on_stop(session.cancel)
             log.say(f"on {connection.name}: {spec.query}")
             return self._work(spec, request, session, log)
-        except (SqlFailure, OSError) as error:
+        except EarlierSession as error:  # under another token it might be done twice
+            log.say(f"given back: {error}")
+            return Unknown(error=str(error))
+        except (SqlFailure, OutsideFiles, OSError) as error:
             if control.stopping:
                 log.say("stopped")
                 return Dropped() if claim_lost(control) else Stopped(log_path=log.path)
             log.say(f"failed: {error}")
-            retry = error.retry if isinstance(error, SqlFailure) else True
+            retry = error.retry if isinstance(error, SqlFailure) else isinstance(error, OSError)
             return Failed(error=str(error), retry=retry, log_path=log.path)
         finally:
             if session is not None:
@@ -139,9 +139,8 @@ class SqlKind(InlineKind[SqlTarget]):
         from chalicelib.targets.sql_mysql import MySqlSession  # noqa: PLC0415
 
         left = (request.deadline_ms - self._clock.now_ms()) / 1000
-        return MySqlSession(
-            connection, request.token, control, seconds=min(max(left, 1), 86_400) + 5
-        )
+        seconds = min(max(left, 1), 86_400) + 5
+        return MySqlSession(connection, request, control, seconds=seconds)
 
     def _work(
         self, spec: SqlTarget, request: LaunchRequest, session: Session, log: RunLog

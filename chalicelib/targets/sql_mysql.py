@@ -6,6 +6,7 @@ wherever it is, knows that it is the same, ends it, and is never at work beside 
 
 from __future__ import annotations
 
+import socket
 import ssl
 import threading
 from collections.abc import Iterator, Mapping
@@ -18,9 +19,16 @@ from urllib.parse import unquote, urlsplit
 import pymysql
 from pymysql.cursors import SSCursor
 
-from chalicelib.engine.ports import Control
+from chalicelib.engine.ports import Control, LaunchRequest
 from chalicelib.targets.configuration import Connection
-from chalicelib.targets.sql_session import Answer, Bound, Rows, Session, SqlFailure
+from chalicelib.targets.sql_session import (
+    Answer,
+    Bound,
+    EarlierSession,
+    Rows,
+    Session,
+    SqlFailure,
+)
 from chalicelib.targets.sql_statement import mysql_lexis, names, pyformat
 
 BATCH = 500
@@ -32,7 +40,7 @@ _PERMANENT = frozenset({1064, 1149, 1210, 1295})  # syntax, and what cannot be p
 
 class MySqlSession(Session):
     def __init__(
-        self, connection: Connection, token: str, control: Control, *, seconds: float
+        self, connection: Connection, request: LaunchRequest, control: Control, *, seconds: float
     ) -> None:
         """Connects, and makes sure that no earlier session of the run is alive.
 
@@ -43,16 +51,21 @@ class MySqlSession(Session):
         self._stopped = threading.Event()
         self._over = threading.Event()
         self._cursor: Any = None
-        with self._explained():
-            self._db = dial(connection, seconds=seconds)
-            self._id, mode = self._one("SELECT CONNECTION_ID(), @@SESSION.sql_mode")
-        self._lexis = mysql_lexis(str(mode))
         try:
             with self._explained():
-                self._alone(lock_name(token))
+                self._db = dial(connection, seconds=seconds)
+        except SqlFailure as error:
+            if request.handle is None:
+                raise
+            raise EarlierSession(f"its earlier session cannot be looked for: {error}") from error
+        try:
+            with self._explained():
+                self._id, mode = self._one("SELECT CONNECTION_ID(), @@SESSION.sql_mode")
+                self._alone(lock_name(request.token))
         except BaseException:
             self.close()
             raise
+        self._lexis = mysql_lexis(str(mode))
 
     @property
     def handle(self) -> Mapping[str, object]:
@@ -101,18 +114,23 @@ class MySqlSession(Session):
             return rows
 
     def _kill(self) -> None:
-        """The statement first, until it has ended; the session if that does not help."""
-        try:
+        """The statement first, until it has ended; then the session; at last our end of it.
+
+        More than once: a statement that was on its way when the first one came has not heard of it.
+        """
+        with suppress(pymysql.Error, OSError):
             db = dial(self._connection, seconds=CONNECT_SECONDS)
-        except (pymysql.Error, OSError):
-            return
-        with suppress(pymysql.Error, OSError), db, db.cursor() as cursor:
-            for verb in ("QUERY", "QUERY", "QUERY", "CONNECTION"):
-                if self._over.is_set():
-                    return
-                cursor.execute(f"KILL {verb} {int(self._id)}")
-                if self._over.wait(1):
-                    return
+            with db, db.cursor() as cursor:
+                for verb in ("QUERY", "QUERY", "QUERY", "CONNECTION"):
+                    if self._over.is_set():
+                        return
+                    cursor.execute(f"KILL {verb} {int(self._id)}")
+                    if self._over.wait(1):
+                        return
+        held = vars(self._db).get("_sock")
+        if isinstance(held, socket.socket) and not self._over.is_set():
+            with suppress(OSError):
+                held.shutdown(socket.SHUT_RDWR)
 
     def _alone(self, lock: str) -> None:
         for _ in range(PATIENCE):
@@ -127,7 +145,7 @@ class MySqlSession(Session):
                 return
             if self._control.stopping:
                 break
-        raise SqlFailure("an earlier session of this run does not end; its work may go on")
+        raise EarlierSession("an earlier session of this run does not end; its work may go on")
 
     def _end(self, holder: int) -> None:
         """Who holds the run's lock is its earlier session, and nobody else."""

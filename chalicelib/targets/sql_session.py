@@ -18,6 +18,10 @@ class SqlFailure(Exception):
         self.retry = retry
 
 
+class EarlierSession(SqlFailure):
+    """Nobody can tell whether the session of an earlier claim is still at work."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """``columns``: empty for a statement that returns no rows. ``fetch`` gives the next rows, then none."""
