@@ -66,8 +66,18 @@ class Client:
         if_match: str | None = None,
     ) -> Any:
         """Replace it; with ``if_match`` only while it is what we have seen."""
-        headers = {"If-Match": if_match} if if_match else {}
-        return self.document(self.response("PUT", path, query, body=body, headers=headers))
+        return self._change("PUT", path, body, query, if_match)
+
+    def patch(
+        self,
+        path: str,
+        body: object,
+        query: Query | None = None,
+        *,
+        if_match: str | None = None,
+    ) -> Any:
+        """Change parts of it, by a merge patch: null removes."""
+        return self._change("PATCH", path, body, query, if_match)
 
     def file(self, path: str, query: Query | None = None) -> bytes:
         """What a run left, byte by byte."""
@@ -119,6 +129,12 @@ class Client:
             following = page.get("next")
             if not following or (limit is not None and len(items) >= limit):
                 return {**page, "items": items, "next": following}
+
+    def _change(
+        self, method: str, path: str, body: object, query: Query | None, if_match: str | None
+    ) -> Any:
+        headers = {"If-Match": if_match} if if_match else {}
+        return self.document(self.response(method, path, query, body=body, headers=headers))
 
     def _headers(self, *, keyed: bool, has_body: bool) -> dict[str, str]:
         headers = {"Accept": "application/json", "User-Agent": "noonday-cli"}

@@ -67,6 +67,18 @@ def event_table(page: Document, screen: Screen, *, of_one_job: bool = False) -> 
     return _table(page, columns, screen, "no events")
 
 
+def revision_table(page: Document, screen: Screen) -> Iterator[str]:
+    """A list of a job's revisions."""
+    columns = [
+        Column("REVISION", lambda row: _text(row, "revision"), right=True),
+        Column("CREATED", lambda row: moment(row.get("created_ms"), screen)),
+        Column("BY", lambda row: _text(row, "created_by"), least=8),
+        Column("SCHEDULE", _schedule, least=10, yields=2),
+        Column("TARGET", _target, spare=True),
+    ]
+    return _table(page, columns, screen, "no revisions")
+
+
 def fire_table(document: Document, screen: Screen) -> Iterator[str]:
     """Nominal times to come, in the schedule's zone as the server tells it."""
     columns = [

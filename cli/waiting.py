@@ -11,12 +11,13 @@ from typing import Any
 import click
 
 from cli.client import Client, path
-from cli.errors import RunFailed, Stopped, Unreachable
+from cli.errors import Missing, RunFailed, Stopped, Unreachable
 from cli.states import ENDED
 from cli.views import brief
 
 FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 2.0
+LOG_PAUSE = 1.0
 AWAY_SECONDS = 60.0
 
 
@@ -44,6 +45,38 @@ def wait_for(api: Client, instance: str, *, pace: Pace | None = None) -> dict[st
         ) from None
 
 
+def follow_log(
+    api: Client,
+    instance: str,
+    run: int | None,
+    *,
+    write: Callable[[bytes], None],
+    pace: Pace | None = None,
+) -> None:
+    """Write a run's log as it grows, until the run has ended.
+
+    Raises:
+        Stopped: the person pressed Ctrl-C; the run goes on.
+    """
+    pause = (pace or Pace()).pause
+    shown = 0
+    try:
+        while True:
+            # The state first: what was written before the end is in the log that is read after it.
+            ended = _has_ended(api.get(path("instances", instance)), run)
+            log = _log(api, instance, run)
+            if not ended:
+                # The last character may have come by half, which the server shows as this one.
+                log = log.removesuffix("\N{REPLACEMENT CHARACTER}".encode())
+            write(log[shown:])
+            shown = max(shown, len(log))
+            if ended:
+                return
+            pause(LOG_PAUSE)
+    except KeyboardInterrupt:
+        raise Stopped("stopped following; the run goes on") from None
+
+
 def check_success(instance: dict[str, Any]) -> None:
     """Raise RunFailed unless it succeeded."""
     if instance.get("state") != "SUCCEEDED":
@@ -51,6 +84,17 @@ def check_success(instance: dict[str, Any]) -> None:
             f"the run did not succeed: {brief(instance)}",
             hint=f"noonday instance logs {instance.get('id')}",
         )
+
+
+def _has_ended(instance: dict[str, Any], run: int | None) -> bool:
+    return instance.get("state") in ENDED or (run is not None and run != instance.get("run"))
+
+
+def _log(api: Client, instance: str, run: int | None) -> bytes:
+    try:
+        return api.file(path("instances", instance, "logs"), {"run": run})
+    except Missing:
+        return b""  # nothing has been written yet
 
 
 def _follow(api: Client, instance: str, pace: Pace) -> dict[str, Any]:

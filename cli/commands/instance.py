@@ -19,7 +19,7 @@ from cli.output import emit, say_more
 from cli.session import Session
 from cli.states import INSTANCE_KINDS, INSTANCE_STATES
 from cli.views import brief, instance_lines, instance_table
-from cli.waiting import check_success, wait_for
+from cli.waiting import check_success, follow_log, wait_for
 
 run_option = click.option(
     "--run", type=click.IntRange(1), metavar="N", help="Of this run; else the latest."
@@ -144,15 +144,21 @@ def kill(session: Session, instance: str, reason: str | None, *, wait: bool) -> 
         noonday instance logs daily-revenue@latest
         # of the first of several runs
         noonday instance logs daily-revenue@latest --run 1
+        # as it is written, until the run ends
+        noonday instance logs daily-revenue@latest --follow
     """,
 )
 @click.argument("instance")
 @run_option
+@click.option("-f", "--follow", is_flag=True, help="Go on until the run has ended.")
 @click.pass_obj
-def logs(session: Session, instance: str, run: int | None) -> None:
+def logs(session: Session, instance: str, run: int | None, *, follow: bool) -> None:
     """Print what the run wrote to its log."""
     identity = instance_id(session.api, instance)
-    _write(session.api.file(path("instances", identity, "logs"), {"run": run}))
+    if follow:
+        follow_log(session.api, identity, run, write=_write)
+    else:
+        _write(session.api.file(path("instances", identity, "logs"), {"run": run}))
 
 
 @instance.command(

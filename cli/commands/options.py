@@ -77,18 +77,23 @@ def parameters_of(pairs: tuple[str, ...]) -> dict[str, Any]:
             raise Misused(f"--param {pair}: write it as NAME=VALUE")
         if name in found:
             raise Misused(f"--param {name} is given twice")
-        found[name] = _value(name, text)
+        value = value_of(f"--param {name}", text)
+        found[name] = text if value is None else value
     return found
 
 
-def _value(name: str, text: str) -> str | int | float | bool:
+def value_of(name: str, text: str) -> str | int | float | bool | None:
+    """A value on the command line is what it looks like; quotes inside the shell's make it a text.
+
+    Raises:
+        Misused: it is no number that Noonday takes.
+    """
     if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":
         return text[1:-1]
     try:
-        value = resolve(text)
+        return resolve(text)
     except ValueError as error:
-        raise Misused(f"--param {name}: {error}") from error
-    return text if value is None else value
+        raise Misused(f"{name}: {error}") from error
 
 
 def _relative(api: Client, text: str | None, direction: int) -> str | None:

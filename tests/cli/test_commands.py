@@ -122,6 +122,39 @@ def test_resume_says_what_to_catch_up(run: Run, server: StandIn) -> None:
     assert server.asked[0].document == {"catch_up": "latest"}
 
 
+def test_patch_changes_single_fields(run: Run, server: StandIn) -> None:
+    server.on("PATCH /jobs/x", a_job())
+    changes = ["schedule.cron=null", "schedule.every=PT5M", "policies.retries.max_attempts=3"]
+    ran = run("job", "patch", "x", *changes, "target.command=[echo, '1']", "--if-edit", "7")
+    assert ran.code == 0
+    assert server.asked[0].headers["if-match"] == '"7"'
+    assert server.asked[0].document == {
+        "schedule": {"cron": None, "every": "PT5M"},
+        "policies": {"retries": {"max_attempts": 3}},
+        "target": {"command": ["echo", "1"]},
+    }
+    for wrong in (
+        ["a"],
+        ["=1"],
+        ["a..b=1"],
+        ["a=1", "a=2"],
+        ["a=1", "a.b=2"],
+        ["a=[1"],
+        ["a=.nan"],
+    ):
+        assert run("job", "patch", "x", *wrong).code == 2, wrong
+    assert len(server.asked) == 1
+
+
+def test_an_earlier_revision_can_be_had_again(run: Run, server: StandIn) -> None:
+    definition = {"name": "x", "schedule": {"every": "PT5M"}}
+    row = {"revision": 2, "definition": definition, "created_ms": NOW, "created_by": "bob"}
+    server.on("GET /jobs/x/revisions", a_page(row))
+    assert run("job", "revisions", "x").out.splitlines()[1].split()[0] == "2"
+    assert "every: PT5M" in run("job", "revisions", "x", "--revision", "2").out
+    assert run("job", "revisions", "x", "--revision", "3").code == 3
+
+
 def test_delete_asks_and_a_program_must_say_yes(run: Run, server: StandIn) -> None:
     server.on("DELETE /jobs/x", a_job(state="DELETED"))
     refused = run("job", "delete", "x")

@@ -11,7 +11,7 @@ from cli.client import Client
 from cli.errors import RunFailed, Stopped, Unreachable
 from cli.session import Access
 from cli.transport import Patience
-from cli.waiting import AWAY_SECONDS, Pace, check_success, wait_for
+from cli.waiting import AWAY_SECONDS, Pace, check_success, follow_log, wait_for
 from tests.cli.conftest import Run
 from tests.cli.documents import INSTANCE_ID, an_instance
 from tests.cli.stand_in import Answer, StandIn
@@ -86,6 +86,20 @@ def test_ctrl_c_leaves_the_run_going_and_says_so(server: StandIn, api: Client) -
     assert INSTANCE_ID in str(stopped.value.hint)
     assert stopped.value.exit_code == 130
     assert len(server.asked) == 1
+
+
+def test_a_log_is_followed_to_its_end_and_no_byte_comes_twice(server: StandIn, api: Client) -> None:
+    running, ended = an_instance(state="RUNNING"), an_instance()
+    half = "grü\N{REPLACEMENT CHARACTER}".encode()
+    server.then(
+        *[Answer(200, running), Answer(404, {"title": "no log yet"})],
+        *[Answer(200, running), Answer(body=half)],
+        *[Answer(200, running), Answer(body="grüß".encode())],
+        *[Answer(200, ended), Answer(body="grüß dich\n".encode())],
+    )
+    written: list[bytes] = []
+    follow_log(api, INSTANCE_ID, None, write=written.append, pace=Time().pace)
+    assert b"".join(written).decode() == "grüß dich\n"
 
 
 @pytest.mark.parametrize("state", ["FAILED", "TIMED_OUT", "KILLED", "SKIPPED"])

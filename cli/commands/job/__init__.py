@@ -5,7 +5,8 @@ from __future__ import annotations
 from cli.commands.job.change import delete, expire, resume, schedule, suspend
 from cli.commands.job.edit import edit, update
 from cli.commands.job.group import job
-from cli.commands.job.look import history, list_jobs, next_fires, show
+from cli.commands.job.look import history, list_jobs, next_fires, revisions, show
+from cli.commands.job.patch import patch
 from cli.commands.job.submit import submit
 from cli.commands.job.trigger import trigger
 
@@ -17,7 +18,9 @@ __all__ = [
     "job",
     "list_jobs",
     "next_fires",
+    "patch",
     "resume",
+    "revisions",
     "schedule",
     "show",
     "submit",

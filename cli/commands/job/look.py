@@ -9,10 +9,11 @@ import click
 from cli.client import path
 from cli.commands.job.group import job
 from cli.commands.options import job_argument, page_of, paging_options, past, span_options
+from cli.errors import Missing
 from cli.output import emit, say_more
 from cli.session import Session
 from cli.states import JOB_STATES
-from cli.views import event_table, fire_table, job_lines, job_table
+from cli.views import event_table, fire_table, job_lines, job_table, revision_table
 
 
 @job.command(
@@ -121,6 +122,32 @@ def history(
     page = page_of(session.api, path("jobs", job, "events"), query, paging)
     emit(session, page, lambda screen: event_table(page, screen, of_one_job=True))
     say_more(session, page)
+
+
+@job.command(
+    "revisions",
+    examples="""
+        noonday job revisions daily-revenue
+        # the definition of an earlier one, to go back to it
+        noonday job revisions daily-revenue --revision 2 > daily-revenue.yaml
+    """,
+)
+@job_argument
+@click.option("--revision", type=int, metavar="N", help="The definition of this one, as YAML.")
+@click.pass_obj
+def revisions(session: Session, job: str, revision: int | None) -> None:
+    """List the versions of the job's definition: who made them, and when."""
+    page = session.api.get(path("jobs", job, "revisions"))
+    if revision is None:
+        emit(session, page, lambda screen: revision_table(page, screen))
+        return
+    found = [each for each in page["items"] if each.get("revision") == revision]
+    if not found:
+        raise Missing(f"job {job} has no revision {revision}")
+    if session.output == "table":
+        session.output = "yaml"
+    definition = found[0].get("definition")
+    emit(session, definition, lambda _: [])
 
 
 def _warn(document: dict[str, Any]) -> None:
