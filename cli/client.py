@@ -126,7 +126,9 @@ class Client:
             wanted = PAGE if limit is None else min(PAGE, limit - len(items))
             page = self.get(path, {**query, "limit": wanted, "next": following})
             items += _items(page)
-            following = page.get("next")
+            seen, following = following, page.get("next")
+            if following and following == seen:
+                raise Failure("the server's list goes in circles: the next page is the same page")
             if not following or (limit is not None and len(items) >= limit):
                 return {**page, "items": items, "next": following}
 

@@ -19,7 +19,7 @@ class Column:
     """One column. Where the terminal is too narrow, ``yields`` says who gives way first: the highest.
 
     ``least``: shorter than this it says little; 0 never yields. ``spare``: rather left out, the
-    rightmost first, than that others say little. ``floor``: what is left when nothing else helps.
+    rightmost first, than that others say little; and left out where no row has anything to say. ``floor``: what is left when nothing else helps.
     ``is_id``: cut to ``least`` at once and without ellipsis, because its beginning is a name too.
     """
 
@@ -61,6 +61,7 @@ def _fit(
     kept = list(range(len(columns)))
     if limit is None:
         return kept, natural
+    kept = [at for at in kept if not columns[at].spare or any(row[at] for row in cells)]
     while True:
         shown = [columns[at] for at in kept]
         widths = _squeezed(

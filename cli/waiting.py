@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import click
 from cli.client import Client, path
 from cli.errors import Missing, RunFailed, Stopped, Unreachable
 from cli.states import ENDED
+from cli.text import shorten
 from cli.views import brief
 
 FIRST_PAUSE = 0.2
@@ -130,7 +132,10 @@ class _Progress:
 
     def show(self, text: str, now: float) -> None:
         if self.rewrites:
-            click.echo(f"\r\x1b[K{text}, {now - self.begin:.0f} s", nl=False, err=True)
+            # A line that wraps could not be written over.
+            columns = shutil.get_terminal_size().columns - 1
+            line = shorten(f"{now - self.begin:.0f} s  {text}", columns)
+            click.echo(f"\r\x1b[K{line}", nl=False, err=True)
         elif text != self.shown:
             click.echo(text, err=True)
         self.shown = text

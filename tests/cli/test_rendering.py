@@ -87,6 +87,7 @@ def test_one_job_and_one_instance_tell_all() -> None:
 def test_events_and_fires() -> None:
     lines = list(event_table(a_page(an_event(), an_event(name="x")), EIGHTY))
     assert "alice" in lines[1]
+    assert "INSTANCE" not in lines[0], "no event is of an instance"
     assert max(map(width, lines)) <= 80
     assert "NOTE" not in next(fire_table(a_preview("2026-11-24T07:00:00+01:00"), EIGHTY))
     noted = a_preview("2027-03-28T03:30:00+02:00")

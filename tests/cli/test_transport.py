@@ -231,6 +231,13 @@ def test_a_path_before_the_api_is_kept(server: StandIn) -> None:
     assert server.asked[0].path == "/prod/jobs"
 
 
+def test_a_list_that_goes_in_circles_is_not_followed(client: Client, server: StandIn) -> None:
+    server.on("GET /jobs", {"items": [{"id": "1"}], "next": "a"})
+    with pytest.raises(Failure, match="in circles"):
+        client.pages("/jobs", {}, limit=None)
+    assert len(server.asked) == 2
+
+
 def test_pages_are_read_until_the_limit(client: Client, server: StandIn) -> None:
     server.then(
         Answer(200, {"items": [{"id": "1"}, {"id": "2"}], "next": "b"}),
