@@ -42,7 +42,7 @@ help:
 	@echo 'The first of them sets up .venv, which takes a minute. README.md has the rest.'
 
 demo: .venv/.project
-	@$(BIN)/python examples/demo.py
+	@$(BIN)/python -m examples.demo
 
 run: .venv/.project
 	@NOONDAY_AUTH="$${NOONDAY_AUTH:-local}" exec $(BIN)/python -m chalicelib.local \
@@ -70,7 +70,7 @@ pins: .venv/.dev
 	@$(BIN)/python .ci/pins.py $(if $(UPGRADE),--upgrade)
 
 docs: .venv/.dev .venv/.project
-	@$(BIN)/python docs/generate.py
+	@$(BIN)/python -m docs.generate
 
 fmt: .venv/.dev
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .

@@ -8,100 +8,97 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Set
-from enum import StrEnum
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
-from chalicelib.model.states import TERMINAL, InstanceState, JobState
+from chalicelib import api
+from chalicelib.api.problems import STATUSES
+from chalicelib.api.resource import Operation
+from chalicelib.model import definition
+from chalicelib.model.errors import NoondayError
+from chalicelib.model.schedule import Schedule
 from chalicelib.settings import SETTINGS
-from chalicelib.state_machine import INSTANCE_MOVES, JOB_MOVES, InstanceEvent, JobEvent
+from chalicelib.targets.http import HttpTarget
+from chalicelib.targets.process import ProcessTarget
+from chalicelib.targets.sql import SqlTarget
+from docs import cli_commands, state_diagrams
+from docs.fields import fields_of
+from docs.markdown import code, plain, table
 
 DOCS = Path(__file__).resolve().parent
 PART = re.compile(r"(<!-- generated: ([a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
-
-State = TypeVar("State", bound=StrEnum)
-Event = TypeVar("Event", bound=StrEnum)
 Part = Callable[[], Iterator[str]]
-
-
-def job_diagram() -> Iterator[str]:
-    yield from _diagram(JOB_MOVES, first=JobState.NEW)
-
-
-def instance_diagram() -> Iterator[str]:
-    """The ends are drawn as one box: every move into it is labelled with the events that end."""
-    yield from _diagram(INSTANCE_MOVES, first=InstanceState.WAITING, box=TERMINAL)
-
-
-def _diagram(
-    moves: Mapping[tuple[State, Event], State], *, first: State, box: Set[State] = frozenset()
-) -> Iterator[str]:
-    """Mermaid. Moves that change nothing are left to the table."""
-    labels: dict[tuple[str, str], dict[str, None]] = {}
-    for (before, event), after in moves.items():
-        if before is not after:
-            edge = ("Ended" if before in box else before, "Ended" if after in box else after)
-            labels.setdefault(edge, {})[event.value] = None
-    yield from ("```mermaid", "stateDiagram-v2", f"    [*] --> {first.value}")
-    for (source, target), events in labels.items():
-        yield f"    {source} --> {target}: {', '.join(events)}"
-    if box:
-        yield "    state Ended {"
-        yield from (f"        {state.value}" for state in type(first) if state in box)
-        yield "    }"
-    yield "```"
-
-
-def job_table() -> Iterator[str]:
-    yield from _moves_table(JOB_MOVES, JobState, JobEvent)
-
-
-def instance_table() -> Iterator[str]:
-    yield from _moves_table(INSTANCE_MOVES, InstanceState, InstanceEvent)
-
-
-def _moves_table(
-    moves: Mapping[tuple[State, Event], State], states: Iterable[State], events: Iterable[Event]
-) -> Iterator[str]:
-    """A row per event, so that the table of ten events stays narrower than a page."""
-    columns, rows = list(states), list(events)
-    yield from _table(
-        ["event", *(state.value for state in columns)],
-        (
-            [event.value, *(_cell(state, moves.get((state, event))) for state in columns)]
-            for event in rows
-        ),
-    )
-
-
-def _cell(before: StrEnum, after: StrEnum | None) -> str:
-    if after is None:
-        return "-"
-    return "stays" if after is before else after.value
 
 
 def settings() -> Iterator[str]:
     rows = (
-        [f"`{name}`", f"`{default}`" if default else "", meaning.replace("<", "&lt;")]
+        [code(name), code(default) if default else "", plain(meaning)]
         for name, (default, meaning) in SETTINGS.items()
     )
-    yield from _table(["setting", "default", "meaning"], rows)
+    yield from table(["setting", "default", "meaning"], rows)
 
 
-def _table(header: list[str], rows: Iterable[list[str]]) -> Iterator[str]:
-    yield f"| {' | '.join(header)} |"
-    yield f"|{'---|' * len(header)}"
-    for row in rows:
-        yield f"| {' | '.join(cell.replace('|', '&#124;') for cell in row)} |"
+def routes() -> Iterator[str]:
+    rows = (
+        [code(f"{each.method} {each.path}"), each.summary, _traits(each)]
+        for each in api.operations()
+    )
+    yield from table(["route", "", ""], rows)
+
+
+def _traits(operation: Operation) -> str:
+    """What a caller must know before calling."""
+    traits = {
+        "no token needed": operation.public,
+        "`Idempotency-Key`": operation.creates,
+        "`If-Match`": operation.guarded,
+    }
+    return ", ".join(name for name, holds in traits.items() if holds)
+
+
+def problems() -> Iterator[str]:
+    """Every code, with its status: the tree of errors has one place where statuses are chosen."""
+    rows = (
+        [
+            code(error.code),
+            str(STATUSES[next(k for k in error.__mro__ if k in STATUSES)]),
+            _says(error),
+        ]
+        for error in _leaves(NoondayError)
+    )
+    yield from table(["code", "status", ""], sorted(rows, key=lambda row: (row[1], row[0])))
+
+
+def _leaves(error: type[NoondayError]) -> Iterator[type[NoondayError]]:
+    for child in error.__subclasses__():
+        if "code" in vars(child):
+            yield child
+        yield from _leaves(child)
+
+
+def _says(error: type[NoondayError]) -> str:
+    return plain((error.__doc__ or "").partition("\n")[0])
 
 
 PARTS: Mapping[str, Part] = {
-    "job-diagram": job_diagram,
-    "job-table": job_table,
-    "instance-diagram": instance_diagram,
-    "instance-table": instance_table,
+    "job-diagram": state_diagrams.job_diagram,
+    "job-table": state_diagrams.job_table,
+    "instance-diagram": state_diagrams.instance_diagram,
+    "instance-table": state_diagrams.instance_table,
     "settings": settings,
+    "routes": routes,
+    "problems": problems,
+    "commands": cli_commands.commands,
+    "definition-fields": partial(fields_of, definition.Definition),
+    "schedule-fields": partial(fields_of, Schedule),
+    "policies-fields": partial(fields_of, definition.Policies),
+    "catch-up-fields": partial(fields_of, definition.CatchUp),
+    "retries-fields": partial(fields_of, definition.Retries),
+    "timeouts-fields": partial(fields_of, definition.Timeouts),
+    "sql-fields": partial(fields_of, SqlTarget),
+    "http-fields": partial(fields_of, HttpTarget),
+    "process-fields": partial(fields_of, ProcessTarget),
 }
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from chalicelib.model.states import InstanceState, JobState
-from docs import generate
+from docs import generate, state_diagrams
 
 DOCUMENTS = sorted(generate.DOCS.glob("*.md"))
 
@@ -28,7 +28,7 @@ def test_every_part_has_its_place() -> None:
 
 @pytest.mark.parametrize(
     ("diagram", "states"),
-    [(generate.job_diagram, JobState), (generate.instance_diagram, InstanceState)],
+    [(state_diagrams.job_diagram, JobState), (state_diagrams.instance_diagram, InstanceState)],
 )
 def test_every_state_is_in_its_diagram(
     diagram: generate.Part, states: type[JobState | InstanceState]

@@ -1,0 +1,56 @@
+"""The examples: their data is what IANA publishes, and the demonstration fails when something is wrong."""
+
+from __future__ import annotations
+
+import runpy
+import sqlite3
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from examples import demo
+from tests.house.documents import ROOT
+
+EXAMPLES = ROOT / "examples"
+
+
+def test_the_data_is_that_of_the_pinned_tzdata() -> None:
+    script: Callable[[], str] = runpy.run_path(str(EXAMPLES / "data" / "build.py"))["script"]
+    shipped = (EXAMPLES / "data" / "zones.sql").read_text(encoding="utf-8")
+    assert shipped == script(), "run: python examples/data/build.py"
+
+
+def test_the_data_is_sound() -> None:
+    with sqlite3.connect(":memory:") as database:
+        database.execute("PRAGMA foreign_keys = on")
+        database.executescript((EXAMPLES / "data" / "zones.sql").read_text(encoding="utf-8"))
+        zones = "SELECT place, latitude, longitude FROM zones WHERE zone = 'Europe/Berlin'"
+        assert database.execute(zones).fetchone() == ("Berlin", 52.5, 13.3667)
+        outside = "SELECT * FROM zones WHERE abs(latitude) > 90 OR abs(longitude) > 180"
+        assert database.execute(outside).fetchall() == []
+        mains = "SELECT zone FROM zone_countries GROUP BY zone HAVING sum(main) <> 1"
+        assert database.execute(mains).fetchall() == []
+    database.close()
+
+
+def instances(times: list[int], state: str = "SUCCEEDED") -> list[dict[str, Any]]:
+    """Of each job of the demonstration, one instance for each time."""
+    return [
+        {"name": job, "nominal_ms": time, "state": state} for job in demo.JOBS for time in times
+    ]
+
+
+def test_the_demonstration_accepts_what_is_right() -> None:
+    demo.check_every_nominal_time(instances([10_000, 5_000, 15_000]))
+
+
+@pytest.mark.parametrize(
+    ("times", "state"),
+    [([5_000, 15_000], "SUCCEEDED"), ([5_000, 5_000], "SUCCEEDED"), ([5_000, 10_000], "FAILED")],
+    ids=["a time is missing", "a time counts twice", "a run failed"],
+)
+def test_the_demonstration_fails_when_something_is_wrong(times: list[int], state: str) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        demo.check_every_nominal_time(instances(times, state))
+    assert exit_.value.code == 1
