@@ -171,8 +171,8 @@ def _origin(parts: SplitResult) -> Origin:
 
 def _next_hop(url: str, location: str) -> str:
     """Raises BadRedirect for what leaves the web, or its encryption."""
-    following = urljoin(url, location)
     try:
+        following = urljoin(url, location)
         parts = urlsplit(following)
         port_of(parts)
     except ValueError as error:

@@ -42,6 +42,7 @@ class Exchange:
         self._lock = threading.Lock()
         self._socket: socket.socket | None = None
         self._cancelled = False
+        self._response: HTTPResponse | None = None
 
     def send(
         self,
@@ -66,7 +67,8 @@ class Exchange:
             raise NotSent(str(error)) from error
         connection.request(method, path, body=body, headers=dict(headers))
         self._hurry()
-        return connection.getresponse()
+        self._response = connection.getresponse()
+        return self._response
 
     def pieces(self, response: HTTPResponse) -> Iterator[bytes]:
         while True:
@@ -83,6 +85,9 @@ class Exchange:
         _shut(held)
 
     def close(self) -> None:
+        """The response reads through a file of its own, which holds the socket open."""
+        if self._response is not None:
+            self._response.close()
         with self._lock:
             held, self._socket = self._socket, None
         _shut(held)
