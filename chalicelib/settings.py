@@ -18,6 +18,10 @@ SETTINGS: Mapping[str, tuple[str | None, str]] = {
         "the state store: sqlite:///PATH or mysql://USER@HOST[:PORT]/DATABASE",
     ),
     "NOONDAY_DATABASE_PASSWORD": (None, "its password, never part of the URL"),
+    "NOONDAY_DATABASE_CA": (
+        None,
+        "a PEM file of authorities that may vouch for it; else the system's",
+    ),
     "NOONDAY_CONNECTION_<NAME>": (
         None,
         "a database that sql targets name as <name>, in lower case; its password: …_<NAME>_PASSWORD",
@@ -43,7 +47,7 @@ SETTINGS: Mapping[str, tuple[str | None, str]] = {
 
 _OF_THE_CLI = frozenset({"NOONDAY_URL", "NOONDAY_OWNER", "NOONDAY_PROFILE", "NOONDAY_OUTPUT"})
 _CONNECTION = re.compile(r"NOONDAY_CONNECTION_([A-Z0-9_]+)")
-_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
+_HOST = re.compile(r"([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?|\[[0-9a-fA-F:]+\])(:\d{1,5})?")
 
 
 class BadSetting(Exception):
@@ -64,6 +68,7 @@ class Settings:
 
     auth: str
     database: Database
+    database_ca: Path | None
     connections: Mapping[str, Database]
     files: Path
     runs: Path
@@ -95,6 +100,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     return Settings(
         auth=_auth(environ),
         database=_database(environ, "NOONDAY_DATABASE"),
+        database_ca=_file(environ, "NOONDAY_DATABASE_CA"),
         connections=dict(_connections(environ)),
         files=Path(_get(environ, "NOONDAY_FILES")),
         runs=Path(_get(environ, "NOONDAY_RUNS")),
@@ -126,35 +132,21 @@ def _auth(environ: Mapping[str, str]) -> str:
 
 
 def _database(environ: Mapping[str, str], name: str) -> Database:
+    """A URL with a password is refused without repeating it: URLs are logged."""
     url = environ.get(name) or SETTINGS.get(name, ("", ""))[0] or ""
-    if url.startswith("sqlite:///") and url != "sqlite:///":
-        return Database(url)
-    parts = _split(name, url)
-    if parts.scheme != "mysql" or not parts.hostname or len(parts.path) < 2:
+    try:
+        parts = urlsplit(url)
+        carries_password, _ = parts.password is not None, parts.port
+    except ValueError as error:
+        raise BadSetting(f"{name} is no URL: {error}") from None
+    if carries_password:
+        raise BadSetting(f"{name} carries a password; put it into {name}_PASSWORD instead")
+    if not url.startswith(("sqlite:///", "mysql://")) or len(parts.path) < 2:
         shown = f"a URL of scheme {parts.scheme!r}" if parts.scheme else "no URL"
         raise BadSetting(
             f"{name} is {shown}; write sqlite:///PATH or mysql://USER@HOST[:PORT]/DATABASE"
         )
     return Database(url, environ.get(f"{name}_PASSWORD"))
-
-
-def _split(name: str, url: str) -> _Parts:
-    """A URL with a password is refused without repeating it: URLs are logged."""
-    try:
-        parts = urlsplit(url)
-        if parts.password is not None:
-            raise BadSetting(f"{name} carries a password; put it into {name}_PASSWORD instead")
-        return _Parts(parts.scheme, parts.hostname, parts.port, parts.path)
-    except ValueError as error:
-        raise BadSetting(f"{name} is no URL: {error}") from None
-
-
-@dataclass(frozen=True, slots=True)
-class _Parts:
-    scheme: str
-    hostname: str | None
-    port: int | None
-    path: str
 
 
 def _connections(environ: Mapping[str, str]) -> Iterator[tuple[str, Database]]:
@@ -187,6 +179,15 @@ def _choice(environ: Mapping[str, str], name: str, choices: tuple[str, ...]) -> 
     if value not in choices:
         raise BadSetting(f"{name} is {value!r}; it is one of {', '.join(choices)}")
     return value
+
+
+def _file(environ: Mapping[str, str], name: str) -> Path | None:
+    text = environ.get(name)
+    if not text:
+        return None
+    if not Path(text).is_file():
+        raise BadSetting(f"{name} is {text!r}, where no file is")
+    return Path(text)
 
 
 def _number(environ: Mapping[str, str], name: str, least: int, most: int) -> int:

@@ -17,7 +17,7 @@ from chalicelib.model.errors import Unavailable
 from chalicelib.notifications.clock import CorrectedClock, SystemClock
 from chalicelib.notifications.log import JsonLog
 from chalicelib.settings import Database, Settings
-from chalicelib.store import SqlStore, open_store
+from chalicelib.store import SqlStore, Tls, open_store
 from chalicelib.targets import Connection, TargetRegistry, TargetSettings
 
 
@@ -74,8 +74,10 @@ def _target_settings(settings: Settings) -> TargetSettings:
     )
 
 
-def open_database(database: Database) -> SqlStore:
-    return open_store(database.url, password=database.password)
+def open_database(settings: Settings) -> SqlStore:
+    """Raises NoondayError when the URL cannot be read; the database itself is not asked yet."""
+    tls = Tls(settings.database_ca) if settings.database_ca else None
+    return open_store(settings.database.url, password=settings.database.password, tls=tls)
 
 
 def system_clock(store: SqlStore, database: Database) -> Clock:

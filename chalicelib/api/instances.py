@@ -8,7 +8,7 @@ from chalicelib.api.call import Call
 from chalicelib.api.documents import InstanceDocument, InstancePage
 from chalicelib.api.jobs import instance_filter
 from chalicelib.api.rendering import answer, instance_document, instance_page
-from chalicelib.api.requests import AllInstancesQuery, Because, Query, RunQuery
+from chalicelib.api.requests import AllInstancesQuery, Because, Query, RerunBody, RunQuery
 from chalicelib.api.resource import Resource
 from chalicelib.engine import commands, queries
 from chalicelib.model.states import TERMINAL
@@ -47,6 +47,36 @@ def kill(call: Call, body: Because, query: Query) -> Response:  # noqa: ARG001
     view = commands.kill(call.engine, call.principal, call.path["instance_id"], reason=body.reason)
     status = 200 if view.instance.state in TERMINAL else 202
     return answer(instance_document(view), status)
+
+
+@resource.route(
+    "POST",
+    "/instances/{instance_id}/rerun",
+    {200: InstanceDocument},
+    refusals=frozenset({403, 404, 409}),
+)
+def rerun(call: Call, body: RerunBody, query: Query) -> Response:  # noqa: ARG001
+    """Run an instance that has ended once more; the run before it stays in its history."""
+    view = commands.rerun(
+        call.engine,
+        call.principal,
+        call.path["instance_id"],
+        original=body.original,
+        reason=body.reason,
+    )
+    return answer(instance_document(view))
+
+
+@resource.route(
+    "POST",
+    "/instances/{instance_id}/skip",
+    {200: InstanceDocument},
+    refusals=frozenset({403, 404, 409}),
+)
+def skip(call: Call, body: Because, query: Query) -> Response:  # noqa: ARG001
+    """Decide that an instance that waits shall not run."""
+    view = commands.skip(call.engine, call.principal, call.path["instance_id"], reason=body.reason)
+    return answer(instance_document(view))
 
 
 @resource.route(

@@ -73,6 +73,12 @@ class TriggerBody(Because):
     parameters: dict[str, str | int | float | bool] = Field({}, max_length=100)
 
 
+class RerunBody(Because):
+    original: bool = Field(
+        default=False, description="With the revision it ran last, not the job's present one"
+    )
+
+
 class PreviewBody(Document):
     schedule: Schedule
     after: Instant | None = None

@@ -91,8 +91,9 @@ def _serve(settings: Settings, options: Options) -> int:
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     token = admit(service.noonday, options)
     ended = _on_signals()
+    kept = _keep_token(options, url, token)
     service.start(_handlers())
-    _announce(service, options, url, token)
+    _announce(service, options, url, kept)
     ended.wait()
     _say("Stopping: answering what was accepted, letting runs finish (once more: at once)")
     left = service.stop(settings.grace_s)
@@ -141,7 +142,17 @@ def _handlers() -> dict[str, object]:
     return dict(app.handler_map)
 
 
-def _announce(service: Service, options: Options, url: str, token: str) -> None:
+def _keep_token(options: Options, url: str, token: str) -> str:
+    """Before anybody is told where to find it; what to tell them."""
+    try:
+        write_profile(options.profile, url, token)
+    except OSError as error:
+        why = f"{options.profile} cannot be written: {error.strerror}"
+        return f"{token} ({why}; for the CLI set NOONDAY_URL={url} and NOONDAY_TOKEN)"
+    return f"in {options.profile}, where the CLI finds it"
+
+
+def _announce(service: Service, options: Options, url: str, kept: str) -> None:
     settings = service.noonday.settings
     for warning in settings.warnings:
         _say(f"warning: {warning}")
@@ -151,12 +162,7 @@ def _announce(service: Service, options: Options, url: str, token: str) -> None:
     _say(f"  database   {service.noonday.store.describe()}")
     if options.clock_ms is not None:
         _say(f'  clock      moved by hand: POST {url}/clock {{"advance": "PT1H"}}')
-    try:
-        write_profile(options.profile, url, token)
-        _say(f"  token      in {options.profile}, where the CLI finds it")
-    except OSError as error:
-        _say(f"warning: {options.profile} cannot be written: {error.strerror}")
-        _say(f"  token      {token}  (for the CLI: NOONDAY_URL={url} NOONDAY_TOKEN=…)")
+    _say(f"  token      {kept}")
     _say("  first job  noonday job submit examples/hello.yaml --schedule")
     _say(f"  API        {url}/openapi.json     (Ctrl-C stops)")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import heapq
 import threading
 import time
+from collections.abc import Mapping
 
 from chalicelib.engine.ports import Clock
 from chalicelib.local.context import EventContext, queue_event, scheduled_event
@@ -41,7 +42,7 @@ class AlarmThread:
                 heapq.heappush(self._wake_ups, (at_ms, arm_until_ms))
             self._changed.notify_all()
 
-    def start(self, handlers: dict[str, Handler], log: JsonLog) -> None:
+    def start(self, handlers: Mapping[str, Handler], log: JsonLog) -> None:
         self._thread = threading.Thread(
             target=self._run, args=(handlers, log), name="alarm", daemon=True
         )
@@ -65,7 +66,7 @@ class AlarmThread:
                 max(0.0, deadline - time.monotonic()),
             )
 
-    def _run(self, handlers: dict[str, Handler], log: JsonLog) -> None:
+    def _run(self, handlers: Mapping[str, Handler], log: JsonLog) -> None:
         while True:
             with self._changed:
                 while not self._stopping and (wait_ms := self._due_in_ms()) > 0:
@@ -95,7 +96,7 @@ class AlarmThread:
         return minute, [WakeUp(at_ms, until_ms) for at_ms, until_ms in due.items()]
 
     def _ring(
-        self, handlers: dict[str, Handler], log: JsonLog, wake_ups: list[WakeUp], *, minute: bool
+        self, handlers: Mapping[str, Handler], log: JsonLog, wake_ups: list[WakeUp], *, minute: bool
     ) -> None:
         """What fails rings again soon: a database that was away is not to cost a minute."""
         try:
@@ -109,6 +110,6 @@ class AlarmThread:
                     queue_event("second", bodies), EventContext("second", limit_s=SWEEP_S)
                 )
         except Exception as error:  # noqa: BLE001 -- the alarm must go on ringing, whatever it meets
-            log.failure(error, alarm="minute" if minute else "second")
             later = self._clock.now_ms() + AGAIN_MS * (5 if isinstance(error, Unavailable) else 1)
             self.wake(later, later - later % MINUTE_MS + MINUTE_MS)
+            log.failure(error, alarm="minute" if minute else "second")

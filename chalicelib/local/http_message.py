@@ -8,15 +8,23 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-MAX_HEAD = 32_768
-MAX_BODY = 1_000_000
-HEAD_S = 10.0
-BODY_S = 30.0
 _REQUEST_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([!-~\x80-\xff]+) HTTP/(\d)\.(\d)")
 _HEADER = re.compile(
     rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*((?:[^\x00\r\n]*[^\x00\r\n \t])?)[ \t]*"
 )
 _SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;.*)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Sizes in bytes, times in seconds. ``idle_s``: of silence between requests."""
+
+    head: int = 32_768
+    body: int = 1_000_000
+    head_s: float = 10.0
+    body_s: float = 30.0
+    write_s: float = 30.0
+    idle_s: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,14 +117,14 @@ class Connection:
         raise Gone
 
 
-def read_request(connection: Connection) -> HttpRequest:
+def read_request(connection: Connection, limits: Limits) -> HttpRequest:
     """The next request of the connection.
 
     Raises:
         Refused: it is answered with an error.
         Gone: there is none.
     """
-    head = connection.read_until(b"\r\n\r\n", MAX_HEAD, time.monotonic() + HEAD_S)
+    head = connection.read_until(b"\r\n\r\n", limits.head, time.monotonic() + limits.head_s)
     first, *lines = head.lstrip(b"\r\n").split(b"\r\n")
     match = _REQUEST_LINE.fullmatch(first)
     if match is None:
@@ -127,7 +135,7 @@ def read_request(connection: Connection) -> HttpRequest:
     modern = match[4] != b"0"
     if modern and sum(name == "host" for name, _ in headers) != 1:
         raise Refused(400, "a request has exactly one Host header")
-    body = _Body(headers).read(connection)
+    body = _Body(headers, limits).read(connection)
     connects = ",".join(value for name, value in headers if name == "connection").lower()
     options = {option.strip() for option in connects.split(",")}
     keep = "close" not in options if modern else "keep-alive" in options
@@ -151,7 +159,8 @@ def _header(line: bytes) -> tuple[str, str]:
 class _Body:
     """How the body is delimited. What two readers could delimit differently is refused."""
 
-    def __init__(self, headers: tuple[tuple[str, str], ...]) -> None:
+    def __init__(self, headers: tuple[tuple[str, str], ...], limits: Limits) -> None:
+        self._limits = limits
         self._lengths = {value for name, value in headers if name == "content-length"}
         self._codings = [value.lower() for name, value in headers if name == "transfer-encoding"]
         self._expects = [value.lower() for name, value in headers if name == "expect"]
@@ -165,7 +174,7 @@ class _Body:
         elif self._expects:
             raise Refused(417, "only 100-continue can be expected here")
         try:
-            return reader(connection, time.monotonic() + BODY_S)
+            return reader(connection, time.monotonic() + self._limits.body_s)
         except Gone:
             raise Refused(400, "the body ended before its announced end") from None
 
@@ -175,35 +184,37 @@ class _Body:
                 raise Refused(400, "send Content-Length or Transfer-Encoding, not both")
             if self._codings != ["chunked"]:
                 raise Refused(501, "the only transfer encoding read here is chunked")
-            return _chunked
+            return self._chunked
         if not self._lengths:
             return None
         text = self._lengths.pop()
         if self._lengths or not text.isascii() or not text.isdigit():
             raise Refused(400, "Content-Length is not one whole number")
-        if len(text) > 9 or int(text) > MAX_BODY:
-            raise Refused(413, f"the body has {text[:20]} bytes; at most {MAX_BODY} are read")
+        most = self._limits.body
+        if len(text) > 18 or int(text) > most:
+            raise Refused(413, f"the body has {text[:20]} bytes; at most {most} are read")
         length = int(text)
         return lambda connection, deadline: connection.read_exactly(length, deadline)
 
+    def _chunked(self, connection: Connection, deadline: float) -> bytes:
+        body = bytearray()
+        while size := _chunk_size(connection, deadline):
+            if len(body) + size > self._limits.body:
+                most = self._limits.body
+                raise Refused(413, f"the body is longer than the {most} bytes that are read")
+            body += connection.read_exactly(size, deadline)
+            if connection.read_exactly(2, deadline) != b"\r\n":
+                raise Refused(400, "a chunk is longer than its size")
+        trailers = 0
+        while line := connection.read_until(b"\r\n", self._limits.head, deadline):
+            trailers += len(line)
+            if trailers > self._limits.head:
+                raise Refused(431, "the trailers of the body are too long")
+        return bytes(body)
 
-def _chunked(connection: Connection, deadline: float) -> bytes:
-    body = bytearray()
-    while True:
-        match = _SIZE.fullmatch(connection.read_until(b"\r\n", 1024, deadline))
-        if match is None:
-            raise Refused(400, "a chunk does not begin with its size")
-        size = int(match[1], 16)
-        if len(body) + size > MAX_BODY:
-            raise Refused(413, f"the body is longer than the {MAX_BODY} bytes that are read")
-        if size == 0:
-            break
-        body += connection.read_exactly(size, deadline)
-        if connection.read_exactly(2, deadline) != b"\r\n":
-            raise Refused(400, "a chunk is longer than its size")
-    trailers = 0
-    while line := connection.read_until(b"\r\n", MAX_HEAD, deadline):
-        trailers += len(line)
-        if trailers > MAX_HEAD:
-            raise Refused(431, "the trailers of the body are too long")
-    return bytes(body)
+
+def _chunk_size(connection: Connection, deadline: float) -> int:
+    match = _SIZE.fullmatch(connection.read_until(b"\r\n", 1024, deadline))
+    if match is None:
+        raise Refused(400, "a chunk does not begin with its size")
+    return int(match[1], 16)

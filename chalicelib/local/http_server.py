@@ -19,10 +19,15 @@ from dataclasses import dataclass, field
 from email.utils import formatdate
 from http import HTTPStatus
 
-from chalicelib.local.http_message import Connection, Gone, HttpRequest, Refused, read_request
+from chalicelib.local.http_message import (
+    Connection,
+    Gone,
+    HttpRequest,
+    Limits,
+    Refused,
+    read_request,
+)
 
-IDLE_S = 60.0
-WRITE_S = 30.0
 NEXT_REQUEST_S = 0.005
 """A thread waits so long for the connection's next request before it gives the connection back."""
 
@@ -49,7 +54,9 @@ class HttpServer:
         *,
         threads: int = 32,
         connections: int = 1000,
+        limits: Limits | None = None,
     ) -> None:
+        self._limits = limits or Limits()
         self._listener = listener
         self._handle = handle
         self._refuse = refuse
@@ -142,7 +149,7 @@ class HttpServer:
     def _drop_idle(self) -> None:
         """Oldest first; when no connection is free, a waiting client needs the place of an idle one."""
         crowded = len(self._idle) + self._busy >= self._most
-        limit = time.monotonic() - (1.0 if crowded else IDLE_S)
+        limit = time.monotonic() - (1.0 if crowded else self._limits.idle_s)
         for number in [key for key, one in self._idle.items() if one.idle_since < limit]:
             self._close_idle(number)
 
@@ -183,21 +190,29 @@ class HttpServer:
         """Answer requests while they come; whether the connection is worth keeping."""
         while True:
             try:
-                request = read_request(connection)
-                keep = request.keep and not self._stopping.is_set()
+                request = read_request(connection, self._limits)
                 response = self._handle(request)
-                _write(connection, response, keep=keep, bare=request.method == "HEAD")
+                keep = request.keep and not self._stopping.is_set()
+                self._write(connection, response, keep=keep, bare=request.method == "HEAD")
                 if not keep:
                     return False
             except Refused as refused:
                 with suppress(OSError):
                     response = self._refuse(refused.status, refused.message)
-                    _write(connection, response, keep=False, bare=False)
+                    self._write(connection, response, keep=False)
                 return False
             except (Gone, OSError):
                 return False
             if not connection.has_more and not self._more_soon(connection):
                 return connection.sock.fileno() >= 0
+
+    def _write(
+        self, connection: Connection, response: HttpResponse, *, keep: bool, bare: bool = False
+    ) -> None:
+        """``bare``: the head alone, as HEAD wants it."""
+        head = _head(response, keep=keep)
+        connection.sock.settimeout(self._limits.write_s)
+        connection.sock.sendall(head if bare or response.status == 204 else head + response.body)
 
     def _more_soon(self, connection: Connection) -> bool:
         """Giving a connection back costs more than a short wait, if nobody else needs this thread."""
@@ -213,7 +228,7 @@ class HttpServer:
         return connection.has_more
 
 
-def _write(connection: Connection, response: HttpResponse, *, keep: bool, bare: bool) -> None:
+def _head(response: HttpResponse, *, keep: bool) -> bytes:
     lines = [
         f"HTTP/1.1 {response.status} {HTTPStatus(response.status).phrase}",
         f"Date: {formatdate(usegmt=True)}",
@@ -222,9 +237,7 @@ def _write(connection: Connection, response: HttpResponse, *, keep: bool, bare: 
     if response.status not in (204, 304):
         lines.append(f"Content-Length: {len(response.body)}")
     lines += [f"{name}: {value}" for name, value in response.headers.items()]
-    head = "\r\n".join(lines).encode("latin-1", "replace") + b"\r\n\r\n"
-    connection.sock.settimeout(WRITE_S)
-    connection.sock.sendall(head if bare or response.status == 204 else head + response.body)
+    return "\r\n".join(lines).encode("latin-1", "replace") + b"\r\n\r\n"
 
 
 def _close(connection: Connection) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from chalicelib.engine.outcomes import Style
@@ -42,7 +42,7 @@ class MemoryQueues:
             for one in handed:
                 self._put(WORK, write_handed_out([one]))
 
-    def start(self, handlers: dict[str, Handler], log: JsonLog) -> None:
+    def start(self, handlers: Mapping[str, Handler], log: JsonLog) -> None:
         for name, count in self._threads.items():
             for number in range(count):
                 threading.Thread(

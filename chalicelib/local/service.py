@@ -91,7 +91,7 @@ def build(settings: Settings, options: Options, listener: socket.socket, app: An
         Served: another process serves it.
     """
     _claim_file(settings)
-    store = wiring.open_database(settings.database)
+    store = wiring.open_database(settings)
     clock = _clock(store, settings, options)
     log = wiring.standard_log(settings, clock)
     store.migrate(clock.now_ms())

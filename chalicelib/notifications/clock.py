@@ -10,11 +10,17 @@ from collections.abc import Callable
 from chalicelib.model.errors import Unavailable
 
 SAMPLE_EVERY_S = 60.0
+SLOWEST_SAMPLE_S = 2.0
+"""An answer that took longer says too little about when it was given: a process can be put to sleep."""
 
 
 def wall_ms() -> int:
     """This machine's clock, UTC milliseconds."""
     return time.time_ns() // 1_000_000  # noqa: TID251
+
+
+def _in_a_thread(work: Callable[[], None]) -> None:
+    threading.Thread(target=work, name="database-clock", daemon=True).start()
 
 
 class SystemClock:
@@ -27,8 +33,9 @@ class SystemClock:
 class CorrectedClock:
     """This machine's clock, moved to the database's: whoever shares the database agrees on now.
 
-    The database is asked at most once in ``SAMPLE_EVERY_S``; while it cannot answer, the correction
-    that is known is kept. A sample is taken by one thread; the others go on with the one before.
+    The database is asked at the start and then at most once in ``SAMPLE_EVERY_S``, beside whoever wanted
+    the time: that may be in the middle of a transaction. While the database cannot answer, the
+    correction that is known is kept.
     """
 
     def __init__(
@@ -37,30 +44,35 @@ class CorrectedClock:
         *,
         wall: Callable[[], int] = wall_ms,
         monotonic: Callable[[], float] = time.monotonic,
+        beside: Callable[[Callable[[], None]], None] = _in_a_thread,
     ) -> None:
         self._database_now_ms = database_now_ms
         self._wall = wall
         self._monotonic = monotonic
+        self._beside = beside
         self._offset_ms = 0
-        self._sample_after = float("-inf")
         self._sampling = threading.Lock()
+        self._sampling.acquire()
+        self._sample()
 
     def now_ms(self) -> int:
         if self._monotonic() >= self._sample_after and self._sampling.acquire(blocking=False):
-            try:
-                self._sample()
-            finally:
-                self._sampling.release()
+            self._beside(self._sample)
         return self._wall() + self._offset_ms
 
     def _sample(self) -> None:
-        self._sample_after = self._monotonic() + SAMPLE_EVERY_S
-        before = self._wall()
+        """Called by whoever holds the lock, which it gives back."""
         try:
+            began = self._monotonic()
+            self._sample_after = began + SAMPLE_EVERY_S
+            before = self._wall()
             theirs = self._database_now_ms()
+            if self._monotonic() - began <= SLOWEST_SAMPLE_S:
+                self._offset_ms = theirs - (before + self._wall()) // 2
         except Unavailable:
             return
-        self._offset_ms = theirs - (before + self._wall()) // 2
+        finally:
+            self._sampling.release()
 
 
 class NotQuiet(Exception):
