@@ -19,8 +19,9 @@ class Column:
     """One column. Where the terminal is too narrow, ``yields`` says who gives way first: the highest.
 
     ``least``: shorter than this it says little; 0 never yields. ``spare``: rather left out, the
-    rightmost first, than that others say little; and left out where no row has anything to say. ``floor``: what is left when nothing else helps.
-    ``is_id``: cut to ``least`` at once and without ellipsis, because its beginning is a name too.
+    rightmost first, than that others say little; and left out where no row has anything to say.
+    ``floor``: what is left when nothing else helps. ``is_id``: cut to ``least`` at once and without
+    ellipsis, because its beginning is a name too.
     """
 
     title: str
