@@ -230,8 +230,10 @@ def _answered(claim: Claim) -> Claim:
 
 
 def _look_again(instance: Instance, now_ms: int) -> int:
-    """The next poll, or the run's deadline if that is sooner."""
-    return min(now_ms + POLL_MS, instance.deadline_ms or now_ms + POLL_MS)
+    """The next poll, or the end of the run's time (of its stop's, once asked) if that is sooner."""
+    end = instance.stop.deadline_ms if instance.stop is not None else instance.deadline_ms
+    poll_ms = now_ms + POLL_MS
+    return min(poll_ms, end) if end is not None and end > now_ms else poll_ms
 
 
 def _next(instance: Instance) -> int:

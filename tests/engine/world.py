@@ -74,7 +74,8 @@ class NoArtifacts:
 
 @dataclass
 class RecordingTargets:
-    """Two kinds: ``started`` gets an id and ends when ``endings`` says so, ``inline`` does its work at once.
+    """Two kinds: ``inline`` does its work at once, ``started`` gets an id and ends as ``endings`` says of its
+    token, or else as ``otherwise`` says of all.
 
     ``calls`` is the outside world: every call with its token, in order. ``executions`` is what an
     idempotent target made of them: one a token.
@@ -85,6 +86,7 @@ class RecordingTargets:
     launch_outcomes: list[Outcome] = field(default_factory=list)
     run_outcomes: list[Outcome] = field(default_factory=list)
     endings: dict[str, Outcome] = field(default_factory=dict)
+    otherwise: Outcome = field(default_factory=Succeeded)
     cancelled: list[str] = field(default_factory=list)
 
     def validate(self, target: Mapping[str, Any]) -> None:
@@ -106,7 +108,7 @@ class RecordingTargets:
 
     def describe(self, requests: Sequence[LaunchRequest]) -> Sequence[Outcome]:
         self.calls.extend(("describe", request) for request in requests)
-        return [self.endings.get(request.token, Succeeded()) for request in requests]
+        return [self.endings.get(request.token, self.otherwise) for request in requests]
 
     def cancel(self, requests: Sequence[LaunchRequest]) -> Sequence[Outcome]:
         self.calls.extend(("cancel", request) for request in requests)
@@ -146,7 +148,8 @@ class World:
         )
 
     def minute(self) -> None:
-        sweep_minute(self.engine, seconds_left=30)
+        until = self.clock.now - self.clock.now % MINUTE + MINUTE
+        sweep_minute(self.engine, arm_until_ms=until, seconds_left=30)
 
     def deliver(self) -> None:
         """Everything that is due now: wake-ups, then launches, until nothing is left."""

@@ -1,0 +1,176 @@
+"""The process dies right before and right after every effect, enumerated; a new one on the same database
+finds every nominal time accounted for exactly once, and no instance launched under two tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from chalicelib.engine import commands
+from chalicelib.engine.once import Once
+from chalicelib.engine.ports import Store
+from chalicelib.model.job import Job
+from chalicelib.model.states import TERMINAL, InstanceState
+from tests.engine.crashing import (
+    Crash,
+    CrashingAlarm,
+    CrashingQueue,
+    CrashingStore,
+    CrashingTargets,
+    Fuse,
+)
+from tests.engine.history import (
+    assert_accounted,
+    assert_one_identity,
+    assert_settled,
+    instances_of,
+)
+from tests.engine.world import ADMIN, MINUTE, NOON, RecordingTargets, World, a_definition
+
+Step = Callable[["Life"], None]
+END = NOON + 4 * MINUTE
+NOMINAL = [NOON + k * MINUTE for k in range(4)]
+
+
+class Life:
+    """A service and its users: the process dies and comes back, the database and the targets stay."""
+
+    def __init__(self, store: Store, fuse: Fuse, *, keep_messages: bool) -> None:
+        self.store = store
+        self.outside = RecordingTargets()
+        self.keep_messages = keep_messages
+        self.crashes = 0
+        self.world = self._started(fuse, NOON - MINUTE)
+        self.job_id = ""
+
+    def _started(self, fuse: Fuse, now_ms: int) -> World:
+        world = World(self.store, now_ms=now_ms, ids_from=1 + 1_000_000 * self.crashes)
+        world.queue = CrashingQueue(fuse)
+        world.alarm = CrashingAlarm(fuse)
+        world.targets = CrashingTargets(fuse, self.outside)
+        world.engine = replace(
+            world.engine,
+            store=CrashingStore(self.store, fuse),
+            queue=world.queue,
+            alarm=world.alarm,
+            targets=world.targets,
+        )
+        return world
+
+    def do(self, step: Step) -> None:
+        """A user's request, or a stretch of time; who gets no answer asks again."""
+        try:
+            step(self)
+        except Crash:
+            self._restart()
+            step(self)
+
+    def _restart(self) -> None:
+        """A new process: what was in memory is gone, though a queue may have kept what it was given."""
+        self.crashes += 1
+        old = self.world
+        self.world = self._started(Fuse(), old.clock.now)
+        if self.keep_messages:
+            self.world.queue.messages.extend(old.queue.messages)
+            self.world.alarm.wakes.extend(old.alarm.wakes)
+
+
+def submit(kind: str) -> Step:
+    definition = a_definition(
+        target={"kind": kind},
+        schedule={"every": "PT1M", "start": "2026-01-01T12:00:00Z", "end": "2026-01-01T12:04:00Z"},
+    )
+
+    def step(life: Life) -> None:
+        once = Once("key", "the same request", 201, lambda job: str(job.id))
+        answer = commands.submit(life.world.engine, ADMIN, definition, schedule=True, once=once)
+        life.job_id = answer.id if isinstance(answer, Job) else answer.body
+
+    return step
+
+
+def until(at_ms: int) -> Step:
+    return lambda life: life.world.advance_to(at_ms)
+
+
+def suspend(life: Life) -> None:
+    commands.suspend(life.world.engine, ADMIN, life.job_id)
+
+
+def resume(life: Life) -> None:
+    commands.resume(life.world.engine, ADMIN, life.job_id)
+
+
+def change(life: Life) -> None:
+    commands.patch(life.world.engine, ADMIN, life.job_id, {"description": "changed"})
+
+
+def expire(life: Life) -> None:
+    commands.expire(life.world.engine, ADMIN, life.job_id)
+
+
+def delete(life: Life) -> None:
+    commands.delete(life.world.engine, ADMIN, life.job_id, kill=True)
+
+
+def trigger(life: Life) -> None:
+    once = Once("trigger", "the same trigger", 201, lambda view: str(view.instance.id))
+    commands.trigger(life.world.engine, ADMIN, life.job_id, once=once)
+
+
+def kill(life: Life) -> None:
+    for one in instances_of(life.store, life.job_id):
+        if one.state not in TERMINAL:
+            commands.kill(life.world.engine, ADMIN, one.id)
+
+
+HALF = MINUTE // 2
+STORIES: dict[str, tuple[Step, ...]] = {
+    "fire": (),
+    "suspend-resume": (until(NOON + HALF), suspend, until(NOON + 3 * MINUTE - HALF), resume),
+    "suspend-at-a-fire": (until(NOON + MINUTE), suspend, until(NOON + 2 * MINUTE), resume),
+    "update": (until(NOON + HALF), change, until(NOON + 2 * MINUTE), change),
+    "trigger-kill": (until(NOON + HALF), trigger, kill),
+    "expire": (until(NOON + MINUTE + HALF), expire),
+    "delete": (until(NOON + MINUTE), delete),
+}
+
+
+def tell(story: str, kind: str, life: Life) -> None:
+    life.do(submit(kind))
+    for step in STORIES[story]:
+        life.do(step)
+    life.do(until(END + 30 * MINUTE))
+
+
+def judge(story: str, life: Life) -> None:
+    ended_early = {"expire": NOON + MINUTE + HALF, "delete": NOON + MINUTE}.get(story, END)
+    accounted = [at for at in NOMINAL if at < ended_early]
+    assert_accounted(life.store, life.job_id, accounted, possible=NOMINAL)
+    assert_settled(life.store, life.job_id)
+    assert_one_identity(life.outside, life.store, life.job_id)
+    if story == "fire":
+        states = {one.state for one in instances_of(life.store, life.job_id)}
+        assert states == {InstanceState.SUCCEEDED}
+        assert len(life.outside.executions) == len(NOMINAL)
+
+
+@pytest.mark.parametrize("keep_messages", [True, False], ids=["queue-kept", "queue-lost"])
+@pytest.mark.parametrize("kind", ["started", "inline"])
+@pytest.mark.parametrize("story", STORIES)
+def test_dying_at_any_moment_loses_and_doubles_nothing(
+    story: str, kind: str, keep_messages: bool, fresh_store: Callable[[], Store]
+) -> None:
+    fuse = Fuse()
+    calm = Life(fresh_store(), fuse, keep_messages=keep_messages)
+    tell(story, kind, calm)
+    judge(story, calm)
+    moments = fuse.count
+    assert moments > 20, "the story has hardly any effects: the fuse is not wired"
+    for moment in range(moments):
+        life = Life(fresh_store(), Fuse(moment), keep_messages=keep_messages)
+        tell(story, kind, life)
+        assert life.crashes == 1
+        judge(story, life)
