@@ -20,7 +20,7 @@ _FAILURES: Mapping[int, type[Failure]] = {404: Missing, 409: Clash, 412: Clash, 
 _HINTS = {
     "unauthenticated": "set NOONDAY_TOKEN, or noonday config set token; make run writes one for itself",
     "stale_edit": "somebody changed it meanwhile: look at it again, then repeat your change",
-    "name_taken": "change that job with noonday job update, or choose another name",
+    "name_taken": "noonday job update FILE changes the job that is there",
     "already_exists": "look at it with noonday instance show JOB@TIME",
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import click
 
@@ -26,7 +27,9 @@ def explain_usage(error: click.UsageError) -> None:
 
 
 def _say(label: str, text: str, colour: str) -> None:
-    click.echo(f"{click.style(label, fg=colour, bold=True)} {text}", err=True)
+    # None lets click decide by whether stderr is a terminal; NO_COLOR decides before it.
+    wanted = False if os.environ.get("NO_COLOR") else None
+    click.echo(f"{click.style(label, fg=colour, bold=True)} {text}", err=True, color=wanted)
 
 
 def _sentence(problem: Problem) -> str:

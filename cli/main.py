@@ -62,6 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _let_any_text_through()
     try:
         noonday.main(args=arguments, prog_name="noonday", standalone_mode=False)
+        # Here, so that a reader who has left is met by the lines below and not at exit.
+        sys.stdout.flush()
     except click.UsageError as error:
         explain_usage(error)
         return 2
@@ -71,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except click.exceptions.Exit as done:
         return int(done.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("\nstopped", err=True)
+        click.echo("stopped", err=True)
         return 130
     except Failure as failure:
         complain(failure)

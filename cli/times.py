@@ -30,7 +30,7 @@ def local(ms: int, zone: tzinfo | None) -> str:
 
 
 def age(ms: int, now_ms: int) -> str:
-    """``in 3m``, ``2h ago``, ``now``: the larger unit alone, rounded down."""
+    """``in 3m20s``, ``12h ago``, ``now``: rounded down, with a second unit where the first is small."""
     seconds = abs(ms - now_ms) // 1000
     if seconds == 0:
         return "now"
@@ -83,8 +83,9 @@ def instant_ms(text: str, zone: tzinfo | None) -> int:
 
 
 def _rough(seconds: int) -> str:
-    for unit in ("w", "d", "h", "m"):
+    for unit, smaller in (("d", "h"), ("h", "m"), ("m", "s")):
         size = _SECONDS[unit]
-        if seconds >= size * (2 if unit in "wd" else 1):
-            return f"{seconds // size}{unit}"
+        if seconds >= size:
+            count, rest = seconds // size, seconds % size // _SECONDS[smaller]
+            return f"{count}{unit}{rest}{smaller}" if count < 10 and rest else f"{count}{unit}"
     return f"{seconds}s"

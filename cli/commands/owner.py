@@ -42,7 +42,7 @@ def owner() -> None:
 @click.pass_obj
 def list_owners(session: Session) -> None:
     """List the owners you may see."""
-    page = session.api.pages("/owners", {}, limit=None)
+    page = session.api.get("/owners")
     emit(session, page, lambda screen: _table(page, ("name", "role"), screen))
 
 
@@ -70,7 +70,7 @@ def create(session: Session, name: str) -> None:
 @click.pass_obj
 def members(session: Session, name: str) -> None:
     """List who belongs to an owner, and with which role."""
-    page = session.api.pages(path("owners", name, "members"), {}, limit=None)
+    page = session.api.get(path("owners", name, "members"))
     emit(session, page, lambda screen: _table(page, ("principal", "role"), screen))
 
 

@@ -81,7 +81,7 @@ def test_one_refused_job_does_not_hold_up_the_others(run: Run, server: StandIn) 
         "error: standard input, line 1: not accepted, and nothing was changed:",
         '  schedule.cron: has 5 fields; put seconds first (got "* * * * *")',
         "error: standard input, line 6: there is a job hello",
-        "hint: change that job with noonday job update, or choose another name",
+        "hint: noonday job update FILE changes the job that is there",
     ]
 
 

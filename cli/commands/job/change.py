@@ -14,7 +14,7 @@ from cli.errors import Misused
 from cli.output import emit
 from cli.screen import Screen
 from cli.session import Session
-from cli.views import moment
+from cli.views import exact
 
 
 @job.command(
@@ -134,5 +134,10 @@ def _command(session: Session, job: str, verb: str, **body: Any) -> None:
 
 
 def _now_is(job: dict[str, Any], screen: Screen) -> str:
-    following = moment(job.get("next_ms"), screen)
-    return f"{job.get('name')} is {job.get('state')}; next: {following}"
+    said = f"{job.get('name')} is {job.get('state')}"
+    until = (job.get("suspension") or {}).get("until_ms")
+    if until is not None:
+        said += f" until {exact(until, screen)}"
+    if job.get("next_ms") is not None:
+        said += f"; next: {exact(job['next_ms'], screen)}"
+    return said

@@ -15,7 +15,7 @@ from cli.errors import Failure, Unreachable
 from cli.output import emit
 from cli.screen import Screen
 from cli.session import Session
-from cli.views import fire_table, moment
+from cli.views import exact, fire_table
 
 
 @job.command(
@@ -93,7 +93,7 @@ def _submitted(document: dict[str, Any], screen: Screen) -> str:
     name, state = document.get("name"), document.get("state")
     if state == "NEW":
         return f"submitted {name}; it fires after: noonday job schedule {name}"
-    following = moment(document.get("next_ms"), screen)
+    following = exact(document.get("next_ms"), screen) or "never"
     return f"submitted and scheduled {name}; next: {following}"
 
 
