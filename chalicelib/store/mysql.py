@@ -192,18 +192,17 @@ class MysqlDriver:
     def was_committed(self, lost: CommitLost) -> bool:
         """Lock the row that the unit would have written last: that waits for the decision."""
         self._pool.close()
-        with self._pool.lend() as link:
-            link.begin(write=True)
-            try:
+        try:
+            with self._pool.lend() as link:
+                link.begin(write=True)
                 found = link.query(self.statements.text("signed_unit", {}), lost.signature)
-            except Repeat as failure:
-                raise Unavailable(
-                    f"{self.describe()}: the answer to a COMMIT was lost, and what became of it is not "
-                    "decided yet; look before you ask again"
-                ) from failure
-            finally:
                 link.rollback()
-        return [(lost.signature["unit"],)] == list(found)
+        except (Repeat, Unavailable) as failure:
+            raise Unavailable(
+                f"{self.describe()}: the answer to a COMMIT was lost, and what became of it cannot be "
+                f"asked ({failure}); look before you ask for the same again"
+            ) from failure
+        return list(found) == [(lost.signature["unit"],)]
 
     def describe(self) -> str:
         return str(self._address)

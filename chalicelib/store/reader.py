@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from itertools import chain, product
 
 from chalicelib.engine.filters import EventFilter, InstanceFilter, JobFilter
 from chalicelib.engine.ports import Remembered
@@ -15,6 +15,7 @@ from chalicelib.model.job import Job, Revision, SkipRange
 from chalicelib.model.principal import Membership, Principal
 from chalicelib.model.states import Role
 from chalicelib.store import rows
+from chalicelib.store.driver import Row
 from chalicelib.store.rows import as_list, batches, grouped
 from chalicelib.store.session import Session
 
@@ -39,16 +40,22 @@ class SqlReader:
         return [rows.job_of(row) for row in found]
 
     def jobs(self, wanted: JobFilter, owners: Sequence[str] | None) -> Sequence[Job]:
-        found = self._session.query(
-            "jobs",
-            after=_cursor(wanted.after) or "",
-            **_seen(wanted.owner, owners),
-            states=as_list(wanted.state) if wanted.state else None,
-            living=None if wanted.state else True,
-            name=wanted.name or None,
-            limit=wanted.limit,
-        )
-        return [rows.job_of(row) for row in found]
+        after = _cursor(wanted.after) or ""
+
+        def page(owner: str | None) -> Sequence[Job]:
+            found = self._session.query(
+                "jobs",
+                after=after,
+                owner=owner,
+                states=as_list(wanted.state) if wanted.state else None,
+                living=None if wanted.state else True,
+                name=wanted.name or None,
+                limit=wanted.limit,
+            )
+            return [rows.job_of(row) for row in found]
+
+        pages = map(page, _one_by_one(wanted.owner, owners))
+        return sorted(chain(*pages), key=lambda job: job.id)[: wanted.limit]
 
     def definitions(self, wanted: Iterable[tuple[str, int]]) -> Mapping[tuple[str, int], str]:
         keys = [{"job_id": job, "revision": revision} for job, revision in sorted(set(wanted))]
@@ -66,28 +73,58 @@ class SqlReader:
         return rows.instance_of(found[0]) if found else None
 
     def instances(self, wanted: InstanceFilter, owners: Sequence[str] | None) -> Sequence[Instance]:
+        of_job = wanted.job_id is not None
+        page = self._page_of_job if of_job else self._page_of_all
+        choices = product(
+            _one_by_one(wanted.owner, None if of_job else owners), _each_state(wanted.state)
+        )
+        found = chain(*(page(wanted, owners, owner, state) for owner, state in choices))
+        newest_first = sorted(found, key=lambda row: str(row[0]), reverse=True)
+        return [rows.instance_of(row) for row in newest_first[: wanted.limit]]
+
+    def _page_of_all(
+        self,
+        wanted: InstanceFilter,
+        _: Sequence[str] | None,
+        owner: str | None,
+        state: str | None,
+    ) -> Sequence[Row]:
+        ends = [_cursor(wanted.after), _first_id(wanted.to_ms), AFTER_ALL]
+        return self._session.query(
+            "instances",
+            after=min(end for end in ends if end is not None),
+            from_id=_first_id(wanted.from_ms),
+            owner=owner,
+            state=state,
+            kind=wanted.kind,
+            limit=wanted.limit,
+            any_owner_and_state=(owner is None and state is None) or None,
+            owner_only=(owner is not None and state is None) or None,
+            state_only=(owner is None and state is not None) or None,
+            owner_and_state=(owner is not None and state is not None) or None,
+        )
+
+    def _page_of_job(
+        self,
+        wanted: InstanceFilter,
+        owners: Sequence[str] | None,
+        owner: str | None,
+        state: str | None,
+    ) -> Sequence[Row]:
         after = _cursor(wanted.after)
-        narrowed = {
-            **_seen(wanted.owner, owners),
-            "state": wanted.state[0] if len(wanted.state) == 1 else None,
-            "states": as_list(wanted.state) if len(wanted.state) > 1 else None,
-            "kind": wanted.kind,
-            "limit": wanted.limit,
-        }
-        if wanted.job_id is not None:
-            before_ms = LATEST_MS if after is None else int(after[:12], 16)
-            if wanted.to_ms is not None:
-                before_ms = min(before_ms, wanted.to_ms)
-            narrowed |= {"job_id": wanted.job_id, "before_ms": before_ms, "from_ms": wanted.from_ms}
-            found = self._session.query("instances_of_job", **narrowed)
-        else:
-            ends = [end for end in (after, _first_id(wanted.to_ms)) if end is not None]
-            narrowed |= {
-                "after": min(ends, default=AFTER_ALL),
-                "from_id": _first_id(wanted.from_ms),
-            }
-            found = self._session.query("instances", **narrowed)
-        return [rows.instance_of(row) for row in found]
+        ends = [LATEST_MS if after is None else int(after[:12], 16), wanted.to_ms]
+        return self._session.query(
+            "instances_of_job",
+            job_id=wanted.job_id,
+            before_ms=min(end for end in ends if end is not None),
+            from_ms=wanted.from_ms,
+            owner=owner,
+            owners=_owners(owners),
+            state=state,
+            any_state=state is None or None,
+            kind=wanted.kind,
+            limit=wanted.limit,
+        )
 
     def instances_by_id(self, ids: Sequence[str]) -> Sequence[Instance]:
         return [rows.instance_of(row) for row in self._session.query_listed("instances_by_id", ids)]
@@ -100,18 +137,29 @@ class SqlReader:
         return {one: [rows.run_of(row) for row in found.get(one, ())] for one in instance_ids}
 
     def events(self, wanted: EventFilter, owners: Sequence[str] | None) -> Sequence[Event]:
-        found = self._session.query(
-            "events",
-            after=_cursor(wanted.after) or AFTER_ALL,
-            **_seen(wanted.owner, owners),
-            job_id=wanted.job_id,
-            instance_id=wanted.instance_id,
-            verb=wanted.verb,
-            from_ms=wanted.from_ms,
-            to_ms=wanted.to_ms,
-            limit=wanted.limit,
-        )
-        return [rows.event_of(row) for row in found]
+        after = _cursor(wanted.after) or AFTER_ALL
+        everywhere = wanted.job_id is None and wanted.instance_id is None
+
+        def page(owner: str | None) -> Sequence[Event]:
+            found = self._session.query(
+                "events",
+                after=after,
+                owner=owner,
+                owners=None if everywhere else _owners(owners),
+                job_id=wanted.job_id,
+                instance_id=wanted.instance_id,
+                verb=wanted.verb,
+                from_ms=wanted.from_ms,
+                to_ms=wanted.to_ms,
+                limit=wanted.limit,
+                job_only=(wanted.job_id is not None and wanted.instance_id is None) or None,
+                owner_only=(everywhere and owner is not None) or None,
+            )
+            return [rows.event_of(row) for row in found]
+
+        pages = map(page, _one_by_one(wanted.owner, owners if everywhere else None))
+        newest_first = sorted(chain(*pages), key=lambda event: event.id, reverse=True)
+        return newest_first[: wanted.limit]
 
     def skip_ranges(self, job_id: str, from_ms: int, to_ms: int) -> Sequence[SkipRange]:
         found = self._session.query("skip_ranges", job_id=job_id, from_ms=from_ms, to_ms=to_ms)
@@ -144,11 +192,19 @@ def _owners(owners: Sequence[str] | None) -> str | None:
     return None if owners is None else as_list(owners)
 
 
-def _seen(owner: str | None, owners: Sequence[str] | None) -> Mapping[str, Any]:
-    """One owner is an equality, which an index serves in the order of the page; several are a list."""
-    if owners is not None and owner is None and len(owners) == 1:
-        return {"owner": owners[0], "owners": None}
-    return {"owner": owner, "owners": _owners(owners)}
+def _one_by_one(owner: str | None, owners: Sequence[str] | None) -> Sequence[str | None]:
+    """The owners to ask for, each on its own: an index has one owner's rows in the order of the page.
+
+    None stands for all of them.
+    """
+    if owners is None:
+        return [owner]
+    return [one for one in sorted(set(owners)) if owner in (None, one)]
+
+
+def _each_state(states: Sequence[str]) -> Sequence[str | None]:
+    """The same for states."""
+    return sorted(set(states)) or [None]
 
 
 def _cursor(after: str | None) -> str | None:

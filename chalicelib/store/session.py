@@ -21,7 +21,6 @@ class Session:
         self._link = link
         self._statements = statements
         self._failure: Repeat | Unavailable | None = None
-        self.changed = False
 
     def query(self, name: str, /, **parameters: Any) -> Sequence[Row]:
         self.check()
@@ -33,7 +32,6 @@ class Session:
 
     def change(self, name: str, /, **parameters: Any) -> int:
         self.check()
-        self.changed = True
         try:
             return self._link.change(self._statements.text(name, parameters), parameters)
         except (Repeat, Unavailable) as failure:

@@ -8,7 +8,8 @@ A file holds statements, each after its name::
 
 * ``:name`` is a parameter. String literals and comments are left alone.
 * A line that ends with ``-- if name`` is there only when that parameter is given (is not None).
-* ``@name`` or ``@name(:parameter)`` is a fragment: text after ``-- fragment: name(parameter)``.
+* ``@name`` or ``@name(a, b)`` is a fragment: the text after ``-- fragment: name(x, y)``, where ``:x`` and
+  ``:y`` stand for what is given.
 
 What a database's own folder defines replaces what ``shared`` defines, name by name; so listing the
 folder shows all that differs.
@@ -18,15 +19,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
 
 SQL = "sql"
-_HEAD = re.compile(r"^-- (name|fragment): (\w+)(?:\((\w+)\))?[ \t]*$", re.MULTILINE)
+_HEAD = re.compile(r"^-- (name|fragment): (\w+)(?:\(([\w, ]+)\))?[ \t]*$", re.MULTILINE)
 _REMARK = re.compile(r"^--.*\n?", re.MULTILINE)
 _CONDITION = re.compile(r"[ \t]*-- if (\w+)[ \t]*$")
 _TOKEN = re.compile(r"(?P<kept>'(?:[^']|'')*'|--[^\n]*)|:(?P<parameter>\w+)|(?P<percent>%)")
-_FRAGMENT = re.compile(r"(?P<kept>'(?:[^']|'')*')|@(?P<name>\w+)(?:\(:(?P<argument>\w+)\))?")
+_FRAGMENT = re.compile(r"(?P<kept>'(?:[^']|'')*')|@(?P<name>\w+)(?:\((?P<given>[^()]+)\))?")
 _MAX_DEPTH = 4
 
 Style = Callable[[str], str]
@@ -49,6 +51,18 @@ def pyformat(sql: str) -> str:
     return _TOKEN.sub(replace, sql)
 
 
+@dataclass(frozen=True, slots=True)
+class _Fragment:
+    """Kept on one line, so that a condition behind it covers all of it."""
+
+    wanted: tuple[str, ...]
+    text: str
+
+    def filled(self, given: tuple[str, ...]) -> str:
+        values = dict(zip(self.wanted, given, strict=True))
+        return re.sub(r":(\w+)", lambda match: values.get(match[1], match[0]), self.text)
+
+
 class Statements:
     """All statements of one database, by name."""
 
@@ -56,11 +70,11 @@ class Statements:
         self._style = style
         self._sources: dict[str, str] = {}
         self._rendered: dict[tuple[str, frozenset[str]], str] = {}
-        fragments: dict[str, tuple[str, str]] = {}
+        fragments: dict[str, _Fragment] = {}
         for text in (*_texts("shared"), *_texts(dialect)):
-            for kind, name, argument, body in _parts(text):
+            for kind, name, wanted, body in _parts(text):
                 if kind == "fragment":
-                    fragments[name] = (argument, body)
+                    fragments[name] = _Fragment(wanted, " ".join(body.split()))
                 else:
                     self._sources[name] = body
         for name, body in self._sources.items():
@@ -91,12 +105,16 @@ def _texts(name: str) -> Iterator[str]:
             yield file.read_text(encoding="utf-8")
 
 
-def _parts(text: str) -> Iterator[tuple[str, str, str, str]]:
+def _parts(text: str) -> Iterator[tuple[str, str, tuple[str, ...], str]]:
     heads = list(_HEAD.finditer(text))
     ends = [head.start() for head in heads[1:]] + [len(text)]
     for head, end in zip(heads, ends, strict=True):
-        kind, name, argument = head.groups(default="")
-        yield kind, name, argument, _REMARK.sub("", text[head.end() : end]).strip()
+        kind, name, wanted = head.groups(default="")
+        yield kind, name, _words(wanted), _REMARK.sub("", text[head.end() : end]).strip()
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())
 
 
 def _lines(source: str, given: frozenset[str]) -> Iterator[str]:
@@ -108,17 +126,14 @@ def _lines(source: str, given: frozenset[str]) -> Iterator[str]:
             yield line[: condition.start()]
 
 
-def _expand(body: str, fragments: Mapping[str, tuple[str, str]], depth: int = 0) -> str:
+def _expand(body: str, fragments: Mapping[str, _Fragment], depth: int = 0) -> str:
     if depth > _MAX_DEPTH:
         raise ValueError("a fragment contains itself")
 
     def replace(match: re.Match[str]) -> str:
         if match["kept"]:
             return match[0]
-        argument, text = fragments[match["name"]]
-        text = " ".join(text.split())  # one line, so that a condition behind it covers all of it
-        if argument:
-            text = re.sub(rf":{argument}\b", f":{match['argument']}", text)
+        text = fragments[match["name"]].filled(_words(match["given"] or ""))
         return _expand(text, fragments, depth + 1)
 
     return _FRAGMENT.sub(replace, body)

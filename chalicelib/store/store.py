@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from chalicelib.engine.ports import Reader, Transaction
 from chalicelib.model.errors import Unavailable
-from chalicelib.store.driver import Driver
+from chalicelib.store.driver import Driver, Link
 from chalicelib.store.failures import CommitLost, Repeat
 from chalicelib.store.migrations import check_schema, migrate
 from chalicelib.store.reader import SqlReader
@@ -73,38 +73,44 @@ class SqlStore:
         self._driver.close()
 
     def _write(self, work: Callable[[Transaction], T]) -> T:
-        with self._driver.writing() as link:
-            try:
-                link.begin(write=True)
-                if not self._schema_fits:
-                    check_schema(self._driver, link)
-                    self._schema_fits = True
-                session = Session(link, self._driver.statements)
-                result = work(SqlTransaction(session))
-                session.check()
-                link.commit()
-            except CommitLost as lost:
-                if self._driver.was_committed(lost):
-                    return result
+        result: list[T] = []
+        try:
+            with self._driver.writing() as link:
+                self._commit(link, work, result)
+        except CommitLost as lost:
+            if not self._driver.was_committed(lost):
                 raise
-            except BaseException:
-                link.rollback()
-                raise
-        return result
+        return result[0]
+
+    def _commit(self, link: Link, work: Callable[[Transaction], T], result: list[T]) -> None:
+        try:
+            link.begin(write=True)
+            self._check_schema(link)
+            session = Session(link, self._driver.statements)
+            result.append(work(SqlTransaction(session)))
+            session.check()
+            link.commit()
+        except BaseException:
+            link.rollback()
+            raise
 
     def _read(self, work: Callable[[Reader], T]) -> T:
         with self._driver.reading() as link:
             try:
                 link.begin(write=False)
-                if not self._schema_fits:
-                    check_schema(self._driver, link)
-                    self._schema_fits = True
+                self._check_schema(link)
                 session = Session(link, self._driver.statements)
                 result = work(SqlReader(session))
                 session.check()
             finally:
                 link.rollback()
         return result
+
+    def _check_schema(self, link: Link) -> None:
+        """Once it fits, it stays so: later versions expand before they contract."""
+        if not self._schema_fits:
+            check_schema(self._driver, link)
+            self._schema_fits = True
 
     def _repeated(self, attempt: Callable[[], T]) -> T:
         with self._alone():

@@ -94,7 +94,7 @@ class SqlTransaction(SqlReader):
         return self._session.change("skip_waiting", job_id=job_id, now=now_ms, reason=reason)
 
     def active_instances(self, job_id: str) -> Sequence[str]:
-        return [one for (one,) in self._session.query("active_instances", job_id=job_id)]
+        return sorted(one for (one,) in self._session.query("active_instances", job_id=job_id))
 
     def next_free_ms(self, job_id: str, from_ms: int) -> int:
         free = from_ms + (from_ms % 1000 == 0)
@@ -147,6 +147,7 @@ class SqlTransaction(SqlReader):
         return self._session.change("delete_membership", owner=owner, principal=principal) > 0
 
     def forget_requests(self, before_ms: int) -> int:
+        self._session.change("forget_writers", before=before_ms)
         return self._session.change("forget_requests", before=before_ms)
 
     def _lock_due(

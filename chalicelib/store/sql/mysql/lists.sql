@@ -7,13 +7,18 @@
    FROM JSON_TABLE(:list, '$[*]' COLUMNS (
         value VARCHAR(255) CHARACTER SET ascii COLLATE ascii_bin PATH '$')) AS list) AS listed STRAIGHT_JOIN
 
--- fragment: members(list)
-(SELECT value FROM JSON_TABLE(:list, '$[*]' COLUMNS (
-        value VARCHAR(255) CHARACTER SET ascii COLLATE ascii_bin PATH '$')) AS list)
+-- fragment: one_of(value, list)
+JSON_CONTAINS(:list, JSON_QUOTE(:value))
 
--- Without it a small table is scanned whole, and every row that was looked at is locked.
+-- Without a named index a small table is scanned whole, and every row that was looked at is locked.
 -- fragment: by_primary
 FORCE INDEX (PRIMARY)
+
+-- fragment: by(index)
+FORCE INDEX (:index)
+
+-- fragment: by_either(index, other)
+USE INDEX (:index, :other)
 
 -- fragment: for_update
 FOR UPDATE

@@ -13,9 +13,12 @@ SELECT n.job_id, n.from_ms, n.to_ms, n.reason, n.revision FROM @skip_rows(:rows)
 -- name: events
 SELECT e.id, e.owner, e.job_id, e.instance_id, e.at_ms, e.actor, e.verb, e.reason, e.detail
   FROM scheduler_events e
+   @by(scheduler_events_instance)  -- if instance_id
+   @by(scheduler_events_job)  -- if job_only
+   @by(scheduler_events_owner)  -- if owner_only
  WHERE e.id < :after
    AND e.owner = :owner  -- if owner
-   AND e.owner IN @members(:owners)  -- if owners
+   AND @one_of(e.owner, :owners)  -- if owners
    AND e.job_id = :job_id  -- if job_id
    AND e.instance_id = :instance_id  -- if instance_id
    AND e.verb = :verb  -- if verb

@@ -9,29 +9,33 @@ i.started_ms, i.ended_ms
 -- name: instance
 SELECT @instance_columns FROM scheduler_job_instances i
  WHERE i.id = :id
-   AND i.owner IN @members(:owners)  -- if owners
+   AND @one_of(i.owner, :owners)  -- if owners
 
 -- name: instances
--- An id begins with its nominal time, so a span of time is a span of ids: the order of the page.
+-- An id begins with its nominal time, so a span of time is a span of ids: the order of the page. One owner
+-- and one state at a time, because then an index has that order.
 SELECT @instance_columns FROM scheduler_job_instances i
+   @by_primary  -- if any_owner_and_state
+   @by(scheduler_job_instances_owner)  -- if owner_only
+   @by(scheduler_job_instances_state)  -- if state_only
+   @by_either(scheduler_job_instances_owner, scheduler_job_instances_state)  -- if owner_and_state
  WHERE i.id < :after
    AND i.id >= :from_id  -- if from_id
    AND i.owner = :owner  -- if owner
-   AND i.owner IN @members(:owners)  -- if owners
    AND i.state = :state  -- if state
-   AND i.state IN @members(:states)  -- if states
    AND i.kind = :kind  -- if kind
  ORDER BY i.id DESC LIMIT :limit
 
 -- name: instances_of_job
--- Within a job the order of nominal times is the order of ids, and its index has that order.
+-- Within a job the order of nominal times is the order of ids, and its indexes have that order.
 SELECT @instance_columns FROM scheduler_job_instances i
+   @by(scheduler_job_instances_job)  -- if state
+   @by(scheduler_job_instances_nominal)  -- if any_state
  WHERE i.job_id = :job_id AND i.nominal_ms < :before_ms
    AND i.nominal_ms >= :from_ms  -- if from_ms
-   AND i.owner = :owner  -- if owner
-   AND i.owner IN @members(:owners)  -- if owners
    AND i.state = :state  -- if state
-   AND i.state IN @members(:states)  -- if states
+   AND i.owner = :owner  -- if owner
+   AND @one_of(i.owner, :owners)  -- if owners
    AND i.kind = :kind  -- if kind
  ORDER BY i.nominal_ms DESC LIMIT :limit
 
@@ -79,46 +83,36 @@ SELECT n.id, n.job_id, n.owner, n.nominal_ms, n.kind, n.parameters, n.state, n.r
 
 -- name: active_counts
 SELECT i.job_id, COUNT(*)
-  FROM @listed(:ids) scheduler_job_instances i ON i.job_id = listed.value
+  FROM @listed(:ids) scheduler_job_instances i @by(scheduler_job_instances_active)
+    ON i.job_id = listed.value
  WHERE i.active = 1
  GROUP BY i.job_id
 
 -- name: hold_instances
-UPDATE scheduler_job_instances
+UPDATE scheduler_job_instances @by(scheduler_job_instances_job)
    SET wake_ms = NULL, reason = 'JOB_SUSPENDED', version = version + 1
  WHERE job_id = :job_id AND state = 'WAITING' AND kind <> 'MANUAL' AND wake_ms IS NOT NULL
 
 -- name: release_instances
 -- A run that was created while the job was suspended was held only since then.
-UPDATE scheduler_job_instances
+UPDATE scheduler_job_instances @by(scheduler_job_instances_job)
    SET wake_ms = :now, reason = NULL, version = version + 1,
        deadline_ms = deadline_ms + :now
                    - CASE WHEN run_created_ms > :since THEN run_created_ms ELSE :since END
  WHERE job_id = :job_id AND state = 'WAITING' AND kind <> 'MANUAL' AND wake_ms IS NULL
 
--- name: wake_queued
--- The derived table is for MySQL, which does not read the table it updates.
-UPDATE scheduler_job_instances
-   SET wake_ms = :now, reason = NULL, version = version + 1
- WHERE id IN (SELECT id FROM (
-       SELECT q.id FROM scheduler_job_instances q
-        WHERE q.job_id = :job_id AND q.state = 'WAITING' AND q.reason = 'MAX_ACTIVE'
-          AND q.wake_ms IS NOT NULL
-        ORDER BY q.nominal_ms LIMIT :count) AS first_in_line)
-
 -- name: skip_waiting
-UPDATE scheduler_job_instances
+UPDATE scheduler_job_instances @by(scheduler_job_instances_job)
    SET state = 'SKIPPED', reason = :reason, active = 0, wake_ms = NULL, deadline_ms = NULL,
        lease_ms = NULL, ended_ms = :now, version = version + 1
  WHERE job_id = :job_id AND state = 'WAITING'
 
 -- name: active_instances
-SELECT id FROM scheduler_job_instances
+SELECT id FROM scheduler_job_instances @by(scheduler_job_instances_active)
  WHERE job_id = :job_id AND active = 1 AND state IN ('LAUNCHING', 'LAUNCHED', 'RUNNING')
- ORDER BY id
 
 -- name: nominal_times
-SELECT nominal_ms FROM scheduler_job_instances
+SELECT nominal_ms FROM scheduler_job_instances @by(scheduler_job_instances_nominal)
  WHERE job_id = :job_id AND nominal_ms >= :from_ms
  ORDER BY nominal_ms LIMIT :limit
 
@@ -126,7 +120,7 @@ SELECT nominal_ms FROM scheduler_job_instances
 SELECT r.instance_id, r.number, r.state, r.reason, r.external_id, r.external_url, r.handle,
        r.result_path, r.log_path, r.error, r.created_ms, r.launched_ms, r.started_ms,
        r.ended_ms
-  FROM @listed(:ids) scheduler_instance_runs r ON r.instance_id = listed.value
+  FROM @listed(:ids) scheduler_instance_runs r @by_primary ON r.instance_id = listed.value
  ORDER BY r.instance_id, r.number
 
 -- name: archive_runs

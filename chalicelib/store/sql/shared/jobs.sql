@@ -6,21 +6,21 @@ j.failures, j.edit, j.created_ms, j.created_by, j.modified_ms, j.modified_by
 -- name: job
 SELECT @job_columns FROM scheduler_jobs j
  WHERE j.id = :id
-   AND j.owner IN @members(:owners)  -- if owners
+   AND @one_of(j.owner, :owners)  -- if owners
 
 -- name: jobs_named
 SELECT @job_columns FROM scheduler_jobs j
  WHERE j.name_key = :name
-   AND j.owner IN @members(:owners)  -- if owners
+   AND @one_of(j.owner, :owners)  -- if owners
  ORDER BY j.owner
 
 -- name: jobs
 -- Deleted ones are shown only to who asks for them.
 SELECT @job_columns FROM scheduler_jobs j
+   @by(scheduler_jobs_owner)  -- if owner
  WHERE j.id > :after
    AND j.owner = :owner  -- if owner
-   AND j.owner IN @members(:owners)  -- if owners
-   AND j.state IN @members(:states)  -- if states
+   AND @one_of(j.state, :states)  -- if states
    AND j.state <> 'DELETED'  -- if living
    AND SUBSTR(j.name, 1, LENGTH(:name)) = :name  -- if name
  ORDER BY j.id LIMIT :limit

@@ -29,3 +29,6 @@ VALUES (:id, :owner, :request_key, :fingerprint, :status, :body, :created_ms)
 
 -- name: forget_requests
 DELETE FROM scheduler_requests WHERE created_ms < :before
+
+-- name: forget_writers
+DELETE FROM scheduler_writers WHERE seen_ms < :before

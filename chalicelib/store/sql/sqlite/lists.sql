@@ -3,12 +3,17 @@
 -- fragment: listed(list)
 json_each(:list) AS listed CROSS JOIN
 
--- fragment: members(list)
-(SELECT value FROM json_each(:list))
+-- fragment: one_of(value, list)
+:value IN (SELECT value FROM json_each(:list))
 
--- The immediate transaction is the lock: rows need none, and no index must be forced.
 -- fragment: by_primary
 
+-- fragment: by(index)
+INDEXED BY :index
+
+-- fragment: by_either(index, other)
+
+-- The immediate transaction is the lock: rows need none.
 -- fragment: for_update
 
 -- fragment: for_update_skip_locked

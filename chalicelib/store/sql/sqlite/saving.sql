@@ -31,3 +31,12 @@ INSERT INTO scheduler_members (owner, principal, role) VALUES (:owner, :principa
 
 -- name: database_now
 SELECT CAST(strftime('%s', 'now') AS INTEGER) * 1000 + CAST(substr(strftime('%f', 'now'), 4) AS INTEGER)
+
+-- name: wake_queued
+UPDATE scheduler_job_instances
+   SET wake_ms = :now, reason = NULL, version = version + 1
+ WHERE id IN (
+       SELECT q.id FROM scheduler_job_instances q @by(scheduler_job_instances_job)
+        WHERE q.job_id = :job_id AND q.state = 'WAITING' AND q.reason = 'MAX_ACTIVE'
+          AND q.wake_ms IS NOT NULL
+        ORDER BY q.nominal_ms LIMIT :count)

@@ -25,9 +25,11 @@ CREATE TABLE IF NOT EXISTS scheduler_jobs (
   KEY scheduler_jobs_wake (wake_ms),
   KEY scheduler_jobs_owner (owner, id),
   KEY scheduler_jobs_name_alone (name_key),
-  CONSTRAINT scheduler_jobs_state CHECK (state IN ('NEW', 'SCHEDULED', 'SUSPENDED', 'EXPIRED', 'DELETED')),
+  CONSTRAINT scheduler_jobs_state
+    CHECK (state IN ('NEW', 'SCHEDULED', 'SUSPENDED', 'EXPIRED', 'DELETED')),
   CONSTRAINT scheduler_jobs_name_freed CHECK ((state = 'DELETED') = (name_key IS NULL)),
   CONSTRAINT scheduler_jobs_suspended CHECK ((state = 'SUSPENDED') = (suspended_since_ms IS NOT NULL)),
   CONSTRAINT scheduler_jobs_suspender CHECK ((suspended_by IS NULL) = (suspended_since_ms IS NULL)),
-  CONSTRAINT scheduler_jobs_counts CHECK (revision >= 1 AND edit >= 1 AND failures >= 0 AND cursor_ms >= 0)
+  CONSTRAINT scheduler_jobs_counts
+    CHECK (revision >= 1 AND edit >= 1 AND failures >= 0 AND cursor_ms >= 0)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;

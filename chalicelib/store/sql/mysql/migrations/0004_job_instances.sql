@@ -43,12 +43,20 @@ CREATE TABLE IF NOT EXISTS scheduler_job_instances (
   KEY scheduler_job_instances_job (job_id, state, nominal_ms),
   KEY scheduler_job_instances_owner (owner, id),
   KEY scheduler_job_instances_state (state, id),
-  CONSTRAINT scheduler_job_instances_state_known CHECK (state IN ('WAITING', 'LAUNCHING', 'LAUNCHED', 'RUNNING', 'SUCCEEDED', 'FAILED', 'TIMED_OUT', 'KILLED', 'SKIPPED')),
+  CONSTRAINT scheduler_job_instances_state_known
+    CHECK (state IN ('WAITING', 'LAUNCHING', 'LAUNCHED', 'RUNNING', 'SUCCEEDED', 'FAILED',
+           'TIMED_OUT', 'KILLED', 'SKIPPED')),
   CONSTRAINT scheduler_job_instances_kind_known CHECK (kind IN ('SCHEDULED', 'MANUAL', 'BACKFILL')),
-  CONSTRAINT scheduler_job_instances_ended CHECK ((ended_ms IS NOT NULL) = (state IN ('SUCCEEDED', 'FAILED', 'TIMED_OUT', 'KILLED', 'SKIPPED'))),
+  CONSTRAINT scheduler_job_instances_ended
+    CHECK ((ended_ms IS NOT NULL) = (state IN ('SUCCEEDED', 'FAILED', 'TIMED_OUT', 'KILLED',
+           'SKIPPED'))),
   CONSTRAINT scheduler_job_instances_asleep CHECK (ended_ms IS NULL OR wake_ms IS NULL),
   CONSTRAINT scheduler_job_instances_slot CHECK (active IN (0, 1) AND (active = 0 OR ended_ms IS NULL)),
-  CONSTRAINT scheduler_job_instances_in_flight CHECK (state NOT IN ('LAUNCHING', 'LAUNCHED', 'RUNNING') OR active = 1),
-  CONSTRAINT scheduler_job_instances_stop CHECK ((stop_kind IS NULL) = (stop_by IS NULL) AND (stop_kind IS NULL) = (stop_deadline_ms IS NULL)),
-  CONSTRAINT scheduler_job_instances_counts CHECK (nominal_ms >= 0 AND revision >= 1 AND run >= 1 AND attempt >= 1 AND version >= 1 AND claim_epoch >= 0 AND claim_count >= 0)
+  CONSTRAINT scheduler_job_instances_in_flight
+    CHECK (state NOT IN ('LAUNCHING', 'LAUNCHED', 'RUNNING') OR active = 1),
+  CONSTRAINT scheduler_job_instances_stop
+    CHECK ((stop_kind IS NULL) = (stop_by IS NULL) AND (stop_kind IS NULL) = (stop_deadline_ms IS NULL)),
+  CONSTRAINT scheduler_job_instances_counts
+    CHECK (nominal_ms >= 0 AND revision >= 1 AND run >= 1 AND attempt >= 1 AND version >= 1
+           AND claim_epoch >= 0 AND claim_count >= 0)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;

@@ -15,6 +15,8 @@ CREATE TABLE IF NOT EXISTS scheduler_instance_runs (
   started_ms   BIGINT,
   ended_ms     BIGINT,
   PRIMARY KEY (instance_id, number),
-  CONSTRAINT scheduler_instance_runs_state CHECK (state IN ('WAITING', 'LAUNCHING', 'LAUNCHED', 'RUNNING', 'SUCCEEDED', 'FAILED', 'TIMED_OUT', 'KILLED', 'SKIPPED')),
+  CONSTRAINT scheduler_instance_runs_state
+    CHECK (state IN ('WAITING', 'LAUNCHING', 'LAUNCHED', 'RUNNING', 'SUCCEEDED', 'FAILED',
+           'TIMED_OUT', 'KILLED', 'SKIPPED')),
   CONSTRAINT scheduler_instance_runs_number CHECK (number >= 1)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;

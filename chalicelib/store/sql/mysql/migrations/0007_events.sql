@@ -12,6 +12,5 @@ CREATE TABLE IF NOT EXISTS scheduler_events (
   PRIMARY KEY (id),
   KEY scheduler_events_owner (owner, id),
   KEY scheduler_events_job (job_id, id),
-  KEY scheduler_events_instance (instance_id, id),
-  KEY scheduler_events_at (at_ms)
+  KEY scheduler_events_instance (instance_id, id)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;

@@ -15,6 +15,8 @@ CREATE TABLE IF NOT EXISTS scheduler_instance_runs (
   started_ms   INTEGER,
   ended_ms     INTEGER,
   PRIMARY KEY (instance_id, number),
-  CONSTRAINT scheduler_instance_runs_state CHECK (state IN ('WAITING', 'LAUNCHING', 'LAUNCHED', 'RUNNING', 'SUCCEEDED', 'FAILED', 'TIMED_OUT', 'KILLED', 'SKIPPED')),
+  CONSTRAINT scheduler_instance_runs_state
+    CHECK (state IN ('WAITING', 'LAUNCHING', 'LAUNCHED', 'RUNNING', 'SUCCEEDED', 'FAILED',
+           'TIMED_OUT', 'KILLED', 'SKIPPED')),
   CONSTRAINT scheduler_instance_runs_number CHECK (number >= 1)
 ) STRICT;

@@ -14,4 +14,3 @@ CREATE TABLE IF NOT EXISTS scheduler_events (
 CREATE INDEX IF NOT EXISTS scheduler_events_owner ON scheduler_events (owner, id);
 CREATE INDEX IF NOT EXISTS scheduler_events_job ON scheduler_events (job_id, id);
 CREATE INDEX IF NOT EXISTS scheduler_events_instance ON scheduler_events (instance_id, id);
-CREATE INDEX IF NOT EXISTS scheduler_events_at ON scheduler_events (at_ms);
