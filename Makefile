@@ -45,6 +45,7 @@ demo: .venv/.project
 	@$(BIN)/python -m examples.demo
 
 run: .venv/.project
+	@echo 'In another terminal, for the command noonday: export PATH="$(CURDIR)/.venv/bin:$$PATH"'
 	@NOONDAY_AUTH="$${NOONDAY_AUTH:-local}" exec $(BIN)/python -m chalicelib.local \
 		--port "$(PORT)" --database "$(DATABASE)" $(if $(CLOCK),--clock "$(CLOCK)")
 
@@ -62,8 +63,8 @@ test-time: .venv/.dev .venv/.project
 	@$(BIN)/pytest -n $(WORKERS) -m alltime tests/schedule
 
 bench: .venv/.dev .venv/.project
-	@for file in benchmarks/[a-z]*.py; do \
-		printf '\n\033[1m%s\033[0m\n' "$$file"; $(BIN)/python "$$file" || exit 1; \
+	@for file in benchmarks/engine.py benchmarks/schedule.py; do \
+		[ ! -e "$$file" ] || $(BIN)/python -m $$(echo "$${file%.py}" | tr / .) || exit 1; \
 	done
 
 pins: .venv/.dev
