@@ -36,7 +36,8 @@ class Command(_WithExamples):
             click.Option(
                 ["-o", "--output"],
                 type=click.Choice(FORMATS),
-                help="table for people (default); json and yaml are the server's document.",
+                metavar="FORMAT",
+                help="table, json or yaml; the last two are what the server sent.",
                 expose_value=False,
                 callback=_choose_output,
             ),

@@ -22,6 +22,9 @@ def complain(failure: Failure) -> None:
 
 def explain_usage(error: click.UsageError) -> None:
     """A command line that does not make sense, and where its help is."""
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        click.echo(error.format_message(), err=True)
+        return
     path = error.ctx.command_path if error.ctx else "noonday"
     complain(Failure(error.format_message(), hint=f"{path} --help shows what it takes"))
 

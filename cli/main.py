@@ -28,6 +28,18 @@ COMMANDS = {
 }
 
 
+def _say_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:  # noqa: FBT001
+    if not wanted or ctx.resilient_parsing:
+        return
+    from importlib import metadata  # noqa: PLC0415 - nothing else needs it
+
+    try:
+        click.echo(f"noonday {metadata.version('noonday')}")
+    except metadata.PackageNotFoundError:
+        click.echo("noonday, not installed: run from its source")
+    ctx.exit()
+
+
 @click.group(
     cls=Group,
     lazy=COMMANDS,
@@ -46,7 +58,14 @@ COMMANDS = {
 @click.option("--url", metavar="URL", help="The server; else NOONDAY_URL, else the profile's.")
 @click.option("--profile", metavar="NAME", help="The profile; else the current one.")
 @click.option("--owner", metavar="OWNER", help="The team to act for, where you have several.")
-@click.version_option(package_name="noonday", prog_name="noonday")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_say_version,
+    help="Show the version and exit.",
+)
 @click.pass_context
 def noonday(ctx: click.Context, url: str | None, profile: str | None, owner: str | None) -> None:
     """Noonday schedules jobs and remembers every run.

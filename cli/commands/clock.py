@@ -54,7 +54,10 @@ def show(session: Session) -> None:
 @click.argument("time")
 @click.pass_obj
 def set_time(session: Session, time: str) -> None:
-    """Set the server's clock to a time: ISO, in your zone or with an offset."""
+    """Set the server's clock to a time.
+
+    TIME is ISO, in your zone or with an offset.
+    """
     _emit(session, _mover(session).post("/clock", {"now": iso(instant_ms(time, None))}))
 
 
@@ -68,7 +71,10 @@ def set_time(session: Session, time: str) -> None:
 @click.argument("duration")
 @click.pass_obj
 def advance(session: Session, duration: str) -> None:
-    """Move the server's clock on by a duration: 30s, 90m, 2h, 7d, or ISO such as PT1H30M."""
+    """Move the server's clock on by a duration.
+
+    DURATION is 30s, 90m, 2h, 7d, or ISO such as PT1H30M. Everything that is due on the way runs.
+    """
     # Sent once: moving the clock twice is not moving it once.
     body = {"advance": _iso_duration(duration)}
     _emit(session, _mover(session).post("/clock", body, keyed=False))

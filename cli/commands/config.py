@@ -79,9 +79,9 @@ def show(session: Session, output: str) -> None:
 @click.argument("value", required=False)
 @click.pass_obj
 def set_value(session: Session, setting: str, value: str | None) -> None:
-    """Set the url, token or owner of the current profile, or of the one --profile names.
+    """Set the url, token or owner of a profile.
 
-    Without a value, token is read from the terminal or from standard input, and url and owner are
+    It is the current profile, or the one that --profile names before config. Without a value, token is read from the terminal or from standard input, and url and owner are
     taken away.
     """
     if setting == "token" and value is None:

@@ -58,13 +58,15 @@ def instance() -> None:
 @click.option(
     "--state",
     type=click.Choice(INSTANCE_STATES, case_sensitive=False),
+    metavar="STATE",
     multiple=True,
-    help="Only in this state; may be repeated.",
+    help="Only in this state, such as FAILED; may be repeated.",
 )
 @click.option(
     "--kind",
     type=click.Choice(INSTANCE_KINDS, case_sensitive=False),
-    help="Only fired by schedule, by hand, or by a backfill.",
+    metavar="KIND",
+    help="Only scheduled, manual or backfill.",
 )
 @span_options
 @paging_options

@@ -50,6 +50,9 @@ def test_help_has_a_sentence_and_examples(
     assert (COMMANDS[path].help or "").split("\n")[0].endswith(".")
     assert f"noonday {' '.join(path)}".strip() in shown.split("Examples:")[1] or path == ()
     assert max(map(len, shown.splitlines())) <= 100
+    assert "..." not in shown.partition("Commands:")[2].partition("Examples:")[0], (
+        "a summary is cut"
+    )
 
 
 @pytest.mark.parametrize(("path", "line"), list(_examples()))
@@ -65,6 +68,13 @@ def test_an_example_is_a_command_line_that_parses(path: str, line: str) -> None:
         ctx = command.make_context(command.name, words, parent=ctx)
         if isinstance(command, click.Group) and "--help" in words:
             return
+
+
+def test_no_command_line_at_all_is_answered_with_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["job"]) == 2
+    assert capsys.readouterr().err.startswith("Usage: noonday job")
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("noonday")
 
 
 def test_help_loads_neither_http_nor_yaml() -> None:

@@ -109,9 +109,9 @@ def expire(session: Session, job: str, reason: str | None) -> None:
 @reason_option
 @click.pass_obj
 def delete(session: Session, job: str, reason: str | None, *, kill: bool, yes: bool) -> None:
-    """Delete the job and skip what waits; the record of its runs stays.
+    """Delete the job; the record of its runs stays.
 
-    Its name is free again. A deleted job does not come back.
+    What waits is skipped, and its name is free again. A deleted job does not come back.
     """
     if not yes:
         _ask(f"Delete {job}{' and kill its runs' if kill else ''}?")

@@ -30,8 +30,9 @@ from cli.views import event_table, fire_table, job_lines, job_table, revision_ta
 @click.option(
     "--state",
     type=click.Choice(JOB_STATES, case_sensitive=False),
+    metavar="STATE",
     multiple=True,
-    help="Only jobs in this state; may be repeated.",
+    help="Only in this state, such as SUSPENDED; may be repeated.",
 )
 @click.option("--name", metavar="BEGINNING", help="Only jobs whose name begins so.")
 @paging_options
@@ -136,7 +137,7 @@ def history(
 @click.option("--revision", type=int, metavar="N", help="The definition of this one, as YAML.")
 @click.pass_obj
 def revisions(session: Session, job: str, revision: int | None) -> None:
-    """List the versions of the job's definition: who made them, and when."""
+    """List the versions of the job's definition."""
     page = session.api.get(path("jobs", job, "revisions"))
     if revision is None:
         emit(session, page, lambda screen: revision_table(page, screen))
