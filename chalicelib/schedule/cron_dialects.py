@@ -1,0 +1,143 @@
+"""The other ways of writing cron: Unix with its five fields, and EventBridge's cron(…) and rate(…)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from functools import lru_cache
+
+from chalicelib.model.instants import FIRST_YEAR
+from chalicelib.schedule.cron import Cron
+from chalicelib.schedule.cron_days import DayRule, MonthDays, WeekDays
+from chalicelib.schedule.cron_fields import (
+    DAYS,
+    HOURS,
+    MINUTES,
+    MONTH,
+    WEEKDAYS,
+    YEAR,
+    Field,
+    every_value,
+    values_of,
+)
+from chalicelib.schedule.cron_parser import CronError, Word, counted, day_rule, read, words_of
+
+_UNIX_FIELDS = tuple(
+    replace(field, wraps=False, lone_steps=False) for field in (MINUTES, HOURS, DAYS, MONTH)
+)
+_UNIX_WEEKDAY = Field(
+    "day of week",
+    0,
+    7,
+    {name: number for number, name in enumerate(WEEKDAYS)},
+    wraps=False,
+    lone_steps=False,
+    largest_step=7,
+)
+_MACROS = {
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+    "@monthly": "0 0 1 * *",
+    "@weekly": "0 0 * * 0",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@hourly": "0 * * * *",
+}
+_EVENTBRIDGE = re.compile(r"\s*(cron|rate)\((.*)\)\s*", re.ASCII | re.IGNORECASE | re.DOTALL)
+_EVENTBRIDGE_FIELDS = "minute, hour, day of month, month, day of week, year"
+_RATE = re.compile(r"\s*([1-9]\d{0,8})\s+(minute|hour|day)(s?)\s*", re.ASCII)
+_RATE_SECONDS = {"minute": 60, "hour": 3600, "day": 86_400}
+
+
+@lru_cache(maxsize=4096)
+def parse_unix(expression: str) -> Cron:
+    """Minute, hour, day of month, month, day of week, 0 and 7 being Sunday.
+
+    A day is meant when day of month **or** day of week name it, if both name some; a field that begins with
+    ``*`` names none, and then both must agree.
+
+    Raises:
+        CronError: something is not understood; all of it is named.
+    """
+    words = words_of(expression)
+    if len(words) != 5:
+        raise CronError(expression, [_wrong_count(words)])
+    complaints: list[str] = []
+    minutes, hours, days, months = (
+        read(values_of, field, word, complaints)
+        for field, word in zip(_UNIX_FIELDS, words, strict=False)
+    )
+    week = read(values_of, _UNIX_WEEKDAY, words[4], complaints)
+    if None in (minutes, hours, days, months, week):
+        raise CronError(expression, complaints)
+    rule = DayRule(
+        months or 0,
+        every_value(YEAR) >> FIRST_YEAR,
+        None if words[2].text == "*" else MonthDays(days or 0),
+        None if words[4].text == "*" else WeekDays(_sunday_first(week or 0)),
+        either=not (words[2].text.startswith("*") or words[4].text.startswith("*")),
+    )
+    return Cron(1, minutes or 0, hours or 0, rule)
+
+
+def _sunday_first(week: int) -> int:
+    """7 is Sunday too."""
+    return week & 0b111_1111 | week >> 7
+
+
+def _wrong_count(words: list[Word]) -> str:
+    first = words[0].text if words else ""
+    if len(words) == 1 and first.lower() in _MACROS:
+        return f'"{first}" is a nickname (character 1); write {_MACROS[first.lower()]}'
+    hint = "; leave out dialect: unix for Quartz, which has 6 or 7" if len(words) in (6, 7) else ""
+    return (
+        f"has {counted(words)}, and Unix has 5: "
+        f"minute, hour, day of month, month, day of week{hint}"
+    )
+
+
+@lru_cache(maxsize=4096)
+def parse_eventbridge(expression: str) -> Cron | int:
+    """``cron(…)`` of six fields, minute first and year last, or the seconds of a ``rate(…)``.
+
+    Raises:
+        CronError: something is not understood; all of it is named.
+    """
+    match = _EVENTBRIDGE.fullmatch(expression)
+    if match is None:
+        raise CronError(
+            expression,
+            [
+                "is not EventBridge's cron(…) or rate(…); write cron(0 6 ? * MON-FRI *) or rate(5 minutes)"
+            ],
+        )
+    if match[1].lower() == "rate":
+        return _rate(expression, match[2])
+    words = words_of(match[2], match.start(2))
+    if len(words) != 6:
+        raise CronError(
+            expression,
+            [f"has {counted(words)}, and EventBridge has 6: {_EVENTBRIDGE_FIELDS}"],
+        )
+    complaints: list[str] = []
+    minutes = read(values_of, MINUTES, words[0], complaints)
+    hours = read(values_of, HOURS, words[1], complaints)
+    rule = day_rule(words[2:], complaints)
+    if rule is None or minutes is None or hours is None:
+        raise CronError(expression, complaints)
+    return Cron(1, minutes, hours, rule)
+
+
+def _rate(expression: str, text: str) -> int:
+    match = _RATE.fullmatch(text)
+    if match is None:
+        raise CronError(
+            expression,
+            [
+                f'"{text}" is no rate; write a number and minutes, hours or days, as in rate(5 minutes)'
+            ],
+        )
+    if (match[1] == "1") == bool(match[3]):
+        right = match[2] if match[1] == "1" else f"{match[2]}s"
+        raise CronError(expression, [f'"{text}" is no rate; write rate({match[1]} {right})'])
+    return int(match[1]) * _RATE_SECONDS[match[2]]

@@ -1,0 +1,229 @@
+"""Cron expressions as text: the Quartz grammar, and what every grammar shares."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TypeVar
+
+from chalicelib.model.instants import FIRST_YEAR
+from chalicelib.schedule.cron import Cron
+from chalicelib.schedule.cron_days import DayRule, MonthDays, WeekDays
+from chalicelib.schedule.cron_fields import (
+    DAYS,
+    HOURS,
+    MINUTES,
+    MONTH,
+    SECONDS,
+    WEEKDAY,
+    YEAR,
+    Field,
+    FieldError,
+    every_value,
+    values_of,
+)
+
+T = TypeVar("T")
+_WORD = re.compile(r"[^ \t\r\n]+")
+_BEFORE_LAST = re.compile(r"L(?:-(\d{1,2}))?(W?)", re.ASCII)
+_NEAREST = re.compile(r"(\d{1,2})W", re.ASCII)
+_LAST_WEEKDAY = re.compile(r"([1-7]|[A-Z]{3})L", re.ASCII)
+_NTH_WEEKDAY = re.compile(r"([1-7]|[A-Z]{3})#(\d)", re.ASCII)
+
+
+class CronError(ValueError):
+    """All that is wrong with an expression, each as a sentence that begins with the expression."""
+
+    def __init__(self, expression: str, complaints: Sequence[str]) -> None:
+        super().__init__("; ".join(complaints))
+        self.messages = tuple(f"{expression}: {complaint}" for complaint in complaints)
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One field as it was written: where it begins (1 is the first character), and its upper case."""
+
+    text: str
+    position: int
+
+    @property
+    def upper(self) -> str:
+        return self.text.upper()
+
+
+@lru_cache(maxsize=4096)
+def parse_quartz(expression: str) -> Cron:
+    """Six fields, or seven with the year: second, minute, hour, day of month, month, day of week, year.
+
+    Raises:
+        CronError: something is not understood; all of it is named.
+    """
+    words = words_of(expression)
+    if len(words) not in (6, 7):
+        raise CronError(expression, [_wrong_count(words)])
+    complaints: list[str] = []
+    seconds, minutes, hours = (
+        read(values_of, field, word, complaints)
+        for field, word in zip((SECONDS, MINUTES, HOURS), words, strict=False)
+    )
+    rule = day_rule(words[3:], complaints)
+    if complaints or rule is None or seconds is None or minutes is None or hours is None:
+        raise CronError(expression, complaints)
+    return Cron(seconds, minutes, hours, rule)
+
+
+def day_rule(words: Sequence[Word], complaints: list[str]) -> DayRule | None:
+    """Day of month, month, day of week and perhaps year; None with complaints."""
+    month_days = read(month_days_of, DAYS, words[0], complaints)
+    months = read(values_of, MONTH, words[1], complaints)
+    week_days = read(week_days_of, WEEKDAY, words[2], complaints)
+    years = read(values_of, YEAR, words[3], complaints) if len(words) > 3 else every_value(YEAR)
+    if (words[0].text == "?") == (words[2].text == "?"):
+        complaints.append(_both_days(words[0].text, words[2].text))
+    if complaints or months is None or years is None or month_days is None or week_days is None:
+        return None
+    return DayRule(
+        months,
+        years >> FIRST_YEAR,
+        month_days if isinstance(month_days, MonthDays) else None,
+        week_days if isinstance(week_days, WeekDays) else None,
+    )
+
+
+@lru_cache(maxsize=4096)
+def month_days_of(field: Field, text: str) -> MonthDays | str:
+    """``"*"`` for any day.
+
+    Raises:
+        FieldError: it is no list, range or step of days, nor one of L, L-3, LW, L-3W and 15W.
+    """
+    if text in ("*", "?"):
+        return "*"
+    if "?" in text:
+        raise FieldError(text, "has a ? that is not alone", "write ? and nothing else")
+    match = _BEFORE_LAST.fullmatch(text)
+    if match is not None:
+        return _before_last(text, match)
+    match = _NEAREST.fullmatch(text)
+    if match is not None and 1 <= int(match[1]) <= 31:
+        return MonthDays(1 << int(match[1]), nearest_weekday=True)
+    if "W" in text or "L" in text:
+        raise FieldError(text, *_bad_letter(text))
+    return MonthDays(values_of(field, text))
+
+
+def _before_last(text: str, match: re.Match[str]) -> MonthDays:
+    if match[1] is not None and not 1 <= int(match[1]) <= 30:
+        raise FieldError(text, f"counts {match[1]} days back", f"write L{match[2]}, or L-1 to L-30")
+    return MonthDays(before_last=int(match[1] or 0), nearest_weekday=bool(match[2]))
+
+
+def _bad_letter(text: str) -> tuple[str, str]:
+    if "W" not in text:
+        return "is not a lone L or L-3", "L and L-3 stand alone, not in a list, range or step"
+    if re.fullmatch(r"\d+W", text, re.ASCII):
+        return "is out of range", "write 1W to 31W"
+    return (
+        "does not put W after one day",
+        "W stands after one day and not in a list or range: 15W, LW, L-3W",
+    )
+
+
+@lru_cache(maxsize=4096)
+def week_days_of(field: Field, text: str) -> WeekDays | str:
+    """``"*"`` for any day.
+
+    Raises:
+        FieldError: it is no list, range or step of weekdays, nor one of L, 6L, FRIL, 2#1 and MON#5.
+    """
+    if text in ("*", "?"):
+        return "*"
+    if "?" in text:
+        raise FieldError(text, "has a ? that is not alone", "write ? and nothing else")
+    if text == "L":
+        return WeekDays(1 << 6)
+    match = _LAST_WEEKDAY.fullmatch(text)
+    if match is not None:
+        return WeekDays(values_of(field, match[1]) >> 1, -1)
+    match = _NTH_WEEKDAY.fullmatch(text)
+    if match is not None:
+        return _nth(field, text, match)
+    if "#" in text:
+        raise FieldError(
+            text, "does not put # between one weekday and 1 to 5", "write MON#1 or 2#1, alone"
+        )
+    if "L" in text or "W" in text.replace("WED", ""):
+        raise FieldError(text, *_bad_weekday(text))
+    return WeekDays(values_of(field, text) >> 1)
+
+
+def _nth(field: Field, text: str, match: re.Match[str]) -> WeekDays:
+    if not 1 <= int(match[2]) <= 5:
+        raise FieldError(
+            text, f"asks for number {match[2]} of its weekday in a month", "write #1 to #5"
+        )
+    return WeekDays(values_of(field, match[1]) >> 1, int(match[2]))
+
+
+def _bad_weekday(text: str) -> tuple[str, str]:
+    if "W" in text:
+        return "has a W", "W belongs to the day of month, as in 15W"
+    return (
+        "does not put L after one weekday",
+        "write FRIL or 6L, alone, for the last Friday of the month",
+    )
+
+
+def read(
+    reader: Callable[[Field, str], T], field: Field, word: Word, complaints: list[str]
+) -> T | None:
+    """What the reader makes of a field; None, and a complaint, if it refuses it."""
+    try:
+        return reader(field, word.upper)
+    except FieldError as error:
+        shown = word.text[error.offset : error.offset + len(error.text)]
+        where = f"(character {word.position + error.offset})"
+        remedy = f"; {error.remedy}" if error.remedy else ""
+        complaints.append(f'"{shown}" in {field.name} {error.complaint} {where}{remedy}')
+        return None
+
+
+def words_of(text: str, offset: int = 0) -> list[Word]:
+    """The fields of an expression; only blanks, tabs and line ends part them."""
+    return [Word(match[0], match.start() + 1 + offset) for match in _WORD.finditer(text)]
+
+
+def counted(words: Sequence[Word]) -> str:
+    return f"{len(words)} field{'s' * (len(words) != 1)}"
+
+
+def _wrong_count(words: Sequence[Word]) -> str:
+    if not words:
+        return "is empty; write six fields: second, minute, hour, day of month, month, day of week"
+    first = words[0].text
+    if first.startswith("@"):
+        return f'"{first}" is no expression (character 1); write frequency: DAILY, or six fields of cron'
+    if first.lower().startswith(("cron(", "rate(")):
+        return f'"{first}" is EventBridge\'s way of writing; say dialect: eventbridge'
+    if len(words) == 5:
+        return (
+            "has 5 fields, and Quartz has 6 or 7, the second first; "
+            "say dialect: unix, or put 0 before them and ? for one of the days"
+        )
+    extra = f' from "{words[7].text}" on (character {words[7].position})' if len(words) > 7 else ""
+    return (
+        f"has {counted(words)}{extra}, and Quartz has 6 or 7: "
+        "second, minute, hour, day of month, month, day of week, and perhaps year"
+    )
+
+
+def _both_days(month_day: str, week_day: str) -> str:
+    if month_day == "?":
+        return "has ? in day of month and in day of week; write * in one of them for any day"
+    if week_day == "*":
+        return "names the day of month and the day of week; write ? for the day of week"
+    if month_day == "*":
+        return "names the day of month and the day of week; write ? for the day of month"
+    return "names the day of month and the day of week; write ? for one of them, or make two jobs"
