@@ -21,7 +21,7 @@ def emit(session: Session, document: Any, lines: Callable[[Screen], Iterable[str
     elif session.output == "yaml":
         click.echo(to_yaml(document), nl=False)
     else:
-        screen = _dated(session, screen_of(session.environment))
+        screen = session.screen = session.screen or _dated(session, screen_of(session.environment))
         for line in lines(screen):
             click.echo(line, color=screen.colour)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from cli.profiles import LOCAL, Profile, Profiles, load, path_of
 
 if TYPE_CHECKING:
     from cli.client import Client
+    from cli.screen import Screen
 
 FORMATS = ("table", "json", "yaml")
 
@@ -36,7 +37,8 @@ class Session:
     url: str | None = None
     profile: str | None = None
     owner: str | None = None
-    output: str = field(default="table")
+    output: str = "table"
+    screen: Screen | None = None
 
     @cached_property
     def profiles(self) -> Profiles:

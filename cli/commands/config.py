@@ -31,7 +31,8 @@ def config() -> None:
     """Choose the server, its token and the owner.
 
     A profile keeps them, in a file that only you can read. NOONDAY_URL, NOONDAY_TOKEN and
-    NOONDAY_OWNER come before the profile; --url and --owner come before those.
+    NOONDAY_OWNER come before the profile, which NOONDAY_PROFILE may name; --url, --owner and
+    --profile come before those.
     """
 
 
@@ -81,8 +82,8 @@ def show(session: Session, output: str) -> None:
 def set_value(session: Session, setting: str, value: str | None) -> None:
     """Set the url, token or owner of a profile.
 
-    It is the current profile, or the one that --profile names before config. Without a value, token is read from the terminal or from standard input, and url and owner are
-    taken away.
+    It is the current profile, or the one that --profile names before config. Without a value, token
+    is read from the terminal or from standard input, and url and owner are taken away.
     """
     if setting == "token" and value is None:
         value = _token()

@@ -49,9 +49,9 @@ def submit(
     """
     query = {"schedule": schedule or None, "dry_run": dry_run or None, "reason": reason}
     accepted, failures = _submit_each(session, read_all(files), query)
-    if accepted:
+    if accepted and session.output != "table":
         document = accepted[0] if len(accepted) == 1 else {"items": accepted, "next": None}
-        emit(session, document, lambda screen: _lines(accepted, screen))
+        emit(session, document, lambda _: [])
     if failures:
         for failure in failures[:-1]:
             complain(failure)
@@ -65,7 +65,9 @@ def _submit_each(
     failures: list[Failure] = []
     for loaded in definitions:
         try:
-            accepted.append(session.api.post("/jobs", loaded.document, query))
+            document = session.api.post("/jobs", loaded.document, query)
+            accepted.append(document)
+            _say_at_once(session, document)
         except Unreachable as failure:
             # Nobody is there for the others either.
             failures.append(_from(loaded, failure))
@@ -81,20 +83,20 @@ def _from(loaded: Loaded, failure: Failure) -> Failure:
     )
 
 
-def _lines(accepted: list[dict[str, Any]], screen: Screen) -> Iterator[str]:
-    for document in accepted:
-        if "fires" in document:
-            yield from _dry(document, screen)
-        else:
-            yield _submitted(document, screen)
+def _say_at_once(session: Session, document: dict[str, Any]) -> None:
+    """Whoever stops a long submission must know what was submitted until then."""
+    if session.output == "table":
+        shown = _dry if "fires" in document else _submitted
+        emit(session, document, lambda screen: shown(document, screen))
 
 
-def _submitted(document: dict[str, Any], screen: Screen) -> str:
+def _submitted(document: dict[str, Any], screen: Screen) -> Iterator[str]:
     name, state = document.get("name"), document.get("state")
     if state == "NEW":
-        return f"submitted {name}; it fires after: noonday job schedule {name}"
+        yield f"submitted {name}; it fires after: noonday job schedule {name}"
+        return
     following = exact(document.get("next_ms"), screen) or "never"
-    return f"submitted and scheduled {name}; next: {following}"
+    yield f"submitted and scheduled {name}; next: {following}"
 
 
 def _dry(document: dict[str, Any], screen: Screen) -> Iterator[str]:
