@@ -28,11 +28,14 @@ def as_list(values: Iterable[str]) -> str:
 
 
 def batches(rows: Iterable[JsonRow]) -> Iterator[str]:
-    """The rows as JSON arrays, each small enough for one statement."""
+    """The rows as JSON arrays, each small enough for one statement.
+
+    SQLite ends a text of JSON at its first NUL, so that becomes the sign for what cannot be shown.
+    """
     texts: list[str] = []
     size = 0
     for row in rows:
-        text = json.dumps({key: value for key, value in row.items() if value is not None})
+        text = json.dumps({key: _text(value) for key, value in row.items() if value is not None})
         if texts and (len(texts) == BATCH_ROWS or size + len(text) > BATCH_CHARACTERS):
             yield f"[{','.join(texts)}]"
             texts, size = [], 0
@@ -40,6 +43,10 @@ def batches(rows: Iterable[JsonRow]) -> Iterator[str]:
         size += len(text)
     if texts:
         yield f"[{','.join(texts)}]"
+
+
+def _text(value: Any) -> Any:
+    return value.replace("\0", "\N{REPLACEMENT CHARACTER}") if isinstance(value, str) else value
 
 
 def slices(ids: Iterable[str]) -> Iterator[list[str]]:

@@ -5,7 +5,7 @@
 -- fragment: listed(list)
 (SELECT DISTINCT value
    FROM JSON_TABLE(:list, '$[*]' COLUMNS (
-        value VARCHAR(255) CHARACTER SET ascii COLLATE ascii_bin PATH '$')) AS list) AS listed STRAIGHT_JOIN
+        value VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$')) AS list) AS listed STRAIGHT_JOIN
 
 -- fragment: one_of(value, list)
 JSON_CONTAINS(:list, JSON_QUOTE(:value))
@@ -28,8 +28,8 @@ FOR UPDATE SKIP LOCKED
 
 -- fragment: job_rows(rows)
 JSON_TABLE(:rows, '$[*]' COLUMNS (
-         id VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin PATH '$.id',
-         state VARCHAR(40) CHARACTER SET ascii COLLATE ascii_bin PATH '$.state',
+         id VARCHAR(32) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$.id',
+         state VARCHAR(40) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$.state',
          revision INT PATH '$.revision',
          cursor_ms BIGINT PATH '$.cursor_ms',
          wake_ms BIGINT PATH '$.wake_ms',
@@ -44,14 +44,14 @@ JSON_TABLE(:rows, '$[*]' COLUMNS (
 
 -- fragment: instance_rows(rows)
 JSON_TABLE(:rows, '$[*]' COLUMNS (
-         id VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin PATH '$.id',
-         job_id VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin PATH '$.job_id',
-         owner VARCHAR(100) CHARACTER SET ascii COLLATE ascii_bin PATH '$.owner',
+         id VARCHAR(32) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$.id',
+         job_id VARCHAR(32) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$.job_id',
+         owner VARCHAR(100) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$.owner',
          nominal_ms BIGINT PATH '$.nominal_ms',
-         kind VARCHAR(40) CHARACTER SET ascii COLLATE ascii_bin PATH '$.kind',
+         kind VARCHAR(40) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$.kind',
          parameters MEDIUMTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$.parameters',
-         state VARCHAR(40) CHARACTER SET ascii COLLATE ascii_bin PATH '$.state',
-         reason VARCHAR(40) CHARACTER SET ascii COLLATE ascii_bin PATH '$.reason',
+         state VARCHAR(40) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$.state',
+         reason VARCHAR(40) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$.reason',
          revision INT PATH '$.revision',
          run INT PATH '$.run',
          attempt INT PATH '$.attempt',
@@ -62,7 +62,7 @@ JSON_TABLE(:rows, '$[*]' COLUMNS (
          claim_epoch INT PATH '$.claim_epoch',
          lease_ms BIGINT PATH '$.lease_ms',
          claim_count INT PATH '$.claim_count',
-         stop_kind VARCHAR(40) CHARACTER SET ascii COLLATE ascii_bin PATH '$.stop_kind',
+         stop_kind VARCHAR(40) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$.stop_kind',
          stop_by VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$.stop_by',
          stop_reason MEDIUMTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$.stop_reason',
          stop_deadline_ms BIGINT PATH '$.stop_deadline_ms',
@@ -82,10 +82,10 @@ JSON_TABLE(:rows, '$[*]' COLUMNS (
 
 -- fragment: run_rows(rows)
 JSON_TABLE(:rows, '$[*]' COLUMNS (
-         instance_id VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin PATH '$.instance_id',
+         instance_id VARCHAR(32) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$.instance_id',
          number INT PATH '$.number',
-         state VARCHAR(40) CHARACTER SET ascii COLLATE ascii_bin PATH '$.state',
-         reason VARCHAR(40) CHARACTER SET ascii COLLATE ascii_bin PATH '$.reason',
+         state VARCHAR(40) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$.state',
+         reason VARCHAR(40) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$.reason',
          external_id MEDIUMTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$.external_id',
          external_url MEDIUMTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$.external_url',
          handle MEDIUMTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$.handle',
@@ -99,27 +99,27 @@ JSON_TABLE(:rows, '$[*]' COLUMNS (
 
 -- fragment: skip_rows(rows)
 JSON_TABLE(:rows, '$[*]' COLUMNS (
-         job_id VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin PATH '$.job_id',
+         job_id VARCHAR(32) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$.job_id',
          from_ms BIGINT PATH '$.from_ms',
          to_ms BIGINT PATH '$.to_ms',
-         reason VARCHAR(40) CHARACTER SET ascii COLLATE ascii_bin PATH '$.reason',
+         reason VARCHAR(40) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$.reason',
          revision INT PATH '$.revision')) AS n
 
 -- fragment: event_rows(rows)
 JSON_TABLE(:rows, '$[*]' COLUMNS (
-         id VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin PATH '$.id',
-         owner VARCHAR(100) CHARACTER SET ascii COLLATE ascii_bin PATH '$.owner',
-         job_id VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin PATH '$.job_id',
-         instance_id VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin PATH '$.instance_id',
+         id VARCHAR(32) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$.id',
+         owner VARCHAR(100) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$.owner',
+         job_id VARCHAR(32) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$.job_id',
+         instance_id VARCHAR(32) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$.instance_id',
          at_ms BIGINT PATH '$.at_ms',
          actor VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$.actor',
-         verb VARCHAR(40) CHARACTER SET ascii COLLATE ascii_bin PATH '$.verb',
+         verb VARCHAR(40) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$.verb',
          reason MEDIUMTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$.reason',
          detail MEDIUMTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$.detail')) AS n
 
 -- fragment: revision_rows(rows)
 JSON_TABLE(:rows, '$[*]' COLUMNS (
-         job_id VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin PATH '$.job_id',
+         job_id VARCHAR(32) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$.job_id',
          revision INT PATH '$.revision')) AS n
 
 -- fragment: joined

@@ -1,7 +1,7 @@
 -- The last unit of work that each connection committed. When the answer to a COMMIT is lost, its row
 -- says whether the unit happened, so that nothing is done twice.
 CREATE TABLE IF NOT EXISTS scheduler_writers (
-  id      CHAR(36) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  id      CHAR(36) NOT NULL,
   unit    BIGINT NOT NULL,
   seen_ms BIGINT NOT NULL,
   PRIMARY KEY (id),
