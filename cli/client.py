@@ -116,7 +116,7 @@ class Client:
         response = self.transport.send(request)
         if 200 <= response.status < 300:
             return response
-        raise self._refusal(response)
+        raise self._refusal(request, response)
 
     def pages(self, path: str, query: Query, *, limit: int | None) -> Document:
         """A list, read page by page, as one list document; ``limit`` None reads all of it."""
@@ -157,14 +157,21 @@ class Client:
         except (ValueError, RecursionError) as error:
             raise self._not_noonday(response) from error
 
-    def _refusal(self, response: Response) -> Failure:
+    def _refusal(self, request: Request, response: Response) -> Failure:
         try:
             document = json.loads(response.body)
         except (ValueError, RecursionError):
             document = None
         if not isinstance(document, dict) or not ("title" in document or "detail" in document):
             return self._not_noonday(response)
-        return refusal(response.status, document, response.header("retry-after"))
+        failure = refusal(response.status, document, response.header("retry-after"))
+        if failure.problems:
+            # Their detail only joins them; the lines below say it better.
+            changes = request.method != "GET" and not request.path.startswith("/schedule/")
+            failure.message = (
+                "not accepted, and nothing was changed:" if changes else "not accepted:"
+            )
+        return failure
 
     def _not_noonday(self, response: Response) -> Failure:
         kind = response.header("content-type") or "no content type"
@@ -181,10 +188,7 @@ def refusal(status: int, document: Document, retry_after: str | None = None) -> 
         for each in document.get("problems") or []
         if isinstance(each, dict)
     ]
-    # The detail of several problems only joins them; the lines below say it better.
     words = document.get("detail") or document.get("title")
-    if problems:
-        words = "not accepted, and nothing was changed:"
     hint = _HINTS.get(str(document.get("code")))
     if status == 503:
         hint = f"try again in {retry_after} s" if retry_after else "try again in a moment"

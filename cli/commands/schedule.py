@@ -34,6 +34,8 @@ def schedule() -> None:
     examples="""
         # Quartz cron, seconds first: at six on working days
         noonday schedule explain "0 0 6 ? * MON-FRI" --timezone Europe/Berlin
+        # a line of a crontab
+        noonday schedule explain "*/5 * * * *" --dialect unix
         # every quarter of an hour; every month from a day on; once
         noonday schedule explain PT15M
         noonday schedule explain MONTHLY --start 2026-01-31T06:00:00
@@ -43,6 +45,11 @@ def schedule() -> None:
     """,
 )
 @click.argument("expression", metavar="EXPRESSION")
+@click.option(
+    "--dialect",
+    type=click.Choice(("quartz", "unix", "eventbridge")),
+    help="Whose cron it is; else quartz, seconds first.",
+)
 @click.option("--timezone", metavar="ZONE", help="Such as Europe/Berlin; else UTC.")
 @click.option("--start", metavar="TIME", help="The first moment of its window.")
 @click.option("--end", metavar="TIME", help="The end of its window.")
@@ -62,8 +69,8 @@ def explain(
 ) -> None:
     """Say what a schedule means, and when it fires next.
 
-    EXPRESSION is a Quartz cron with seconds first, a duration such as PT15M, a frequency such as
-    DAILY, or a single time.
+    EXPRESSION is a cron, by default of Quartz with seconds first, a duration such as PT15M, a
+    frequency such as DAILY, or a single time.
     """
     rule = {_kind(expression): _value(expression)}
     rule |= {name: value for name, value in given.items() if value is not None}
