@@ -174,7 +174,7 @@ def _plain(kind: str) -> dict[str, Any]:
 
 def _headers(operation: Operation, status: int) -> dict[str, Any]:
     headers: dict[str, Any] = {}
-    if status == 201:
+    if status == 201 and operation.located:
         headers["Location"] = _header("Where the new thing is", "string")
     if operation.guarded or operation.path in ("/jobs", "/jobs/{job_id}"):
         headers["ETag"] = _header("The job's edit", "string")

@@ -78,7 +78,7 @@ def remove_member(call: Call) -> Response:
     return Response(body="", headers={}, status_code=204)
 
 
-@resource.route("POST", "/tokens", {201: TokenDocument}, refusals=frozenset({403}))
+@resource.route("POST", "/tokens", {201: TokenDocument}, located=False, refusals=frozenset({403}))
 def create_token(call: Call, body: TokenBody, query: Query) -> Response:  # noqa: ARG001
     """A new token. It is shown this once."""
     token = commands.create_token(call.engine, call.principal, body.name, admin=body.admin)

@@ -28,8 +28,9 @@ NOBODY = Principal("nobody")
 class Operation:
     """All that is to be known about a route. ``answers``: status to the body's model, or media type.
 
-    ``guarded``: it honours If-Match. ``creates``: it honours Idempotency-Key. ``public``: anybody may ask.
-    ``refusals``: statuses besides those that follow from the rest.
+    ``guarded``: it honours If-Match. ``creates``: it honours Idempotency-Key. ``public``: anybody may
+    ask. ``located``: what it creates has a place of its own. ``refusals``: statuses besides those that
+    follow from the rest.
     """
 
     method: str
@@ -44,6 +45,7 @@ class Operation:
     guarded: bool = False
     creates: bool = False
     public: bool = False
+    located: bool = True
     refusals: frozenset[int] = frozenset()
 
 

@@ -12,6 +12,7 @@ _REQUEST_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([!-~\x80-\xff]+) HT
 _HEADER = re.compile(
     rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*((?:[^\x00\r\n]*[^\x00\r\n \t])?)[ \t]*"
 )
+LONGEST_CHUNK_HEAD = 1024
 _SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;.*)?")
 
 
@@ -82,8 +83,8 @@ class Connection:
         self._ahead += data
         return bool(data)
 
-    def read_until(self, mark: bytes, limit: int, deadline: float) -> bytes:
-        """The bytes before the mark, which is consumed. Raises Refused beyond the limit."""
+    def read_until(self, mark: bytes, limit: int, deadline: float, *, status: int = 431) -> bytes:
+        """The bytes before the mark, which is consumed. Raises Refused with the status beyond the limit."""
         start = 0
         while (end := self._ahead.find(mark, start)) < 0:
             if len(self._ahead) > limit:
@@ -91,7 +92,7 @@ class Connection:
             start = max(0, len(self._ahead) - len(mark) + 1)
             self._must_fill(deadline)
         if end < 0 or end > limit:
-            raise Refused(431, f"the head of the request is longer than {limit} bytes")
+            raise Refused(status, f"a head is longer than the {limit} bytes that are read")
         taken = bytes(self._ahead[:end])
         del self._ahead[: end + len(mark)]
         return taken
@@ -214,7 +215,8 @@ class _Body:
 
 
 def _chunk_size(connection: Connection, deadline: float) -> int:
-    match = _SIZE.fullmatch(connection.read_until(b"\r\n", 1024, deadline))
+    line = connection.read_until(b"\r\n", LONGEST_CHUNK_HEAD, deadline, status=400)
+    match = _SIZE.fullmatch(line)
     if match is None:
         raise Refused(400, "a chunk does not begin with its size")
     return int(match[1], 16)

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from urllib.parse import urlsplit
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,6 +46,7 @@ class Server:
     environ: Mapping[str, str]
     folder: Path
     said: list[str] = field(default_factory=list)
+    listening: threading.Thread | None = None
 
     @property
     def log(self) -> str:
@@ -82,12 +83,21 @@ class Server:
     def stop(self) -> int:
         """Ask it to end as an operator does; its exit code."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(STOP_S)
+        return self.ended()
 
     def kill(self) -> None:
         """As a power cut does."""
         self.process.kill()
-        self.process.wait(STOP_S)
+        self.ended()
+
+    def ended(self) -> int:
+        """Wait for its end, and for all that it said; its exit code."""
+        code = self.process.wait(STOP_S)
+        if self.listening is not None:
+            self.listening.join(STOP_S)
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+        return code
 
 
 def read_answer(response: http.client.HTTPResponse) -> Answer:
@@ -115,6 +125,8 @@ def serving(
     finally:
         if server.process.poll() is None:
             server.stop()
+        else:
+            server.ended()
 
 
 def start(
@@ -129,8 +141,13 @@ def start(
     said: list[str] = []
     url = _url(process, said)
     assert process.stdout
-    threading.Thread(target=said.extend, args=(process.stdout,), daemon=True).start()
-    return Server(url, _token(folder, settings), process, settings, folder, said)
+    listening = threading.Thread(target=_listen, args=(process.stdout, said), daemon=True)
+    listening.start()
+    return Server(url, _token(folder, settings), process, settings, folder, said, listening)
+
+
+def _listen(stream: IO[str], said: list[str]) -> None:
+    said.extend(line.rstrip("\n") for line in stream)
 
 
 def launch(
