@@ -100,9 +100,11 @@ class MySqlSession(Session):
     def close(self) -> None:
         """Without reading what the server still sends."""
         self._over.set()
+        result = vars(self._db).get("_result")
+        if result is not None:  # else the driver fetches all remaining rows, be it a billion
+            result.unbuffered_active = False
         if self._cursor is not None:
-            self._cursor._result = None  # else the driver fetches all remaining rows
-        vars(self._db)["_result"] = None
+            self._cursor._result = None
         with suppress(Exception):
             self._db.close()
 
