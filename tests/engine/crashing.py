@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from chalicelib.engine.outcomes import Outcome, Style
+from chalicelib.engine.outcomes import Outcome, Stopped, Style
 from chalicelib.engine.ports import Control, HandedOut, LaunchRequest, Reader, Store, Transaction
 from tests.engine.world import HeapAlarm, ListQueue, RecordingTargets
 
@@ -84,7 +84,12 @@ class CrashingTargets(RecordingTargets):
     """The outside world lives on when the process dies: its records are shared by all processes."""
 
     def __init__(self, fuse: Fuse, world: RecordingTargets) -> None:
-        super().__init__(calls=world.calls, executions=world.executions, endings=world.endings)
+        super().__init__(
+            calls=world.calls,
+            executions=world.executions,
+            endings=world.endings,
+            when_cancelled=Stopped(),
+        )
         self._fuse = fuse
 
     def _around(self, call: Callable[..., Any], *args: Any) -> Any:

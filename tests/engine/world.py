@@ -88,6 +88,7 @@ class RecordingTargets:
     endings: dict[str, Outcome] = field(default_factory=dict)
     otherwise: Outcome = field(default_factory=Succeeded)
     cancelled: list[str] = field(default_factory=list)
+    when_cancelled: Outcome = field(default_factory=Pending)
 
     def validate(self, target: Mapping[str, Any]) -> None:
         if target.get("kind") not in ("started", "inline"):
@@ -113,7 +114,7 @@ class RecordingTargets:
     def cancel(self, requests: Sequence[LaunchRequest]) -> Sequence[Outcome]:
         self.calls.extend(("cancel", request) for request in requests)
         self.cancelled.extend(request.token for request in requests)
-        return [self.endings.get(request.token, Pending()) for request in requests]
+        return [self.endings.get(request.token, self.when_cancelled) for request in requests]
 
     def run(self, request: LaunchRequest, control: Control) -> Outcome:
         try:
