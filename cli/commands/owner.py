@@ -120,7 +120,7 @@ def token(session: Session, principal: str, *, admin: bool) -> None:
 
     The server keeps only its fingerprint: what is printed now cannot be shown again.
     """
-    body: dict[str, Any] = {"principal": principal}
+    body: dict[str, Any] = {"name": principal}
     if admin:
         body["admin"] = True
     document = session.api.post("/tokens", body)
