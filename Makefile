@@ -57,7 +57,7 @@ test: .venv/.dev .venv/.project
 	$(SAY) 'Import rules'
 	@report=$$($(BIN)/lint-imports --no-cache) || { echo "$$report"; exit 1; }; echo "$$report" | tail -n 1
 	$(SAY) 'Tests'
-	@$(BIN)/pytest -n $(WORKERS) $(TESTS)
+	@$(BIN)/pytest -n $(WORKERS) --dist worksteal $(TESTS)
 
 test-time: .venv/.dev .venv/.project
 	@$(BIN)/pytest -n $(WORKERS) -m alltime tests/schedule

@@ -89,7 +89,7 @@ def wait_until_each_succeeded_twice(cli: Cli) -> None:
 
 
 def show_noon(cli: Cli) -> None:
-    """The sun has to stand within a quarter of an hour of noon at some of the 312 places, always."""
+    """Somewhere it is noon: no two neighbours of the 312 places are ten degrees, or 40 minutes, apart."""
     identity = cli.latest("noon")["id"][:16]
     cli.say("instance", "result", identity)
     rows = list(csv.DictReader(cli.output("instance", "result", identity).splitlines()))
@@ -97,7 +97,7 @@ def show_noon(cli: Cli) -> None:
     expect(len(rows) == 6, f"six places, not {len(rows)}")
     for row in rows[:1]:
         hours, minutes, _ = row["time_by_the_sun"].split(":")
-        expect(abs(int(hours) * 60 + int(minutes) - 720) <= 15, f"noon at {row}")
+        expect(abs(int(hours) * 60 + int(minutes) - 720) <= 20, f"noon at {row}")
 
 
 def trigger_zones(cli: Cli) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import runpy
 import sqlite3
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -31,6 +32,8 @@ def test_the_data_is_sound() -> None:
         assert database.execute(outside).fetchall() == []
         mains = "SELECT zone FROM zone_countries GROUP BY zone HAVING sum(main) <> 1"
         assert database.execute(mains).fetchall() == []
+        east = [row[0] for row in database.execute("SELECT longitude FROM zones ORDER BY 1")]
+        assert max(b - a for a, b in pairwise([*east, east[0] + 360])) < 10
     database.close()
 
 
