@@ -136,7 +136,7 @@ def start(
     environ: Mapping[str, str] | None = None,
 ) -> Server:
     """Start a server and wait until it says where it serves; whoever calls ends it."""
-    settings = _environ(folder, environ or {})
+    settings = environment(folder, environ)
     process = launch(folder, settings, *arguments, database=database)
     said: list[str] = []
     url = _url(process, said)
@@ -168,7 +168,8 @@ def launch(
         )
 
 
-def _environ(folder: Path, environ: Mapping[str, str]) -> dict[str, str]:
+def environment(folder: Path, environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """What the server gets: none of this process's own settings, and all its files in the folder."""
     inherited = {name: value for name, value in os.environ.items() if "NOONDAY" not in name}
     return {
         **inherited,
@@ -178,7 +179,7 @@ def _environ(folder: Path, environ: Mapping[str, str]) -> dict[str, str]:
         "NOONDAY_RUNS": str(folder.absolute() / "runs"),
         "NOONDAY_PROCESS": "on",
         "NOONDAY_HTTP_ALLOW": "127.0.0.1",
-        **environ,
+        **(environ or {}),
     }
 
 
