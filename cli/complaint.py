@@ -40,8 +40,8 @@ def _sentence(problem: Problem) -> str:
     shown = _shown(problem.value)
     if shown and shown.strip('"') not in message:
         message = f"{message} (got {shown})"
-    return f"{problem.field}: {message}" if problem.field else message
+    return f"{one_line(problem.field)}: {message}" if problem.field else message
 
 
 def _shown(value: object) -> str:
-    return "" if value is None else shorten(json.dumps(value, ensure_ascii=False), 60)
+    return "" if value is None else shorten(one_line(json.dumps(value, ensure_ascii=False)), 60)

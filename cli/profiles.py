@@ -53,7 +53,7 @@ class Profiles:
 
     def _known(self) -> str:
         names = ", ".join(sorted(self.profiles)) or "none yet"
-        return f"there are: {names}; make one with noonday config set --profile NAME url URL"
+        return f"there are: {names}; make one with noonday --profile NAME config set url URL"
 
 
 def path_of(environment: Mapping[str, str]) -> Path:

@@ -94,6 +94,9 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = (
+        True  # head and body are written apart, and must not wait for each other
+    )
     server: _Server
 
     def setup(self) -> None:

@@ -6,7 +6,7 @@ from datetime import UTC
 
 import click
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cli.output import to_yaml
@@ -124,6 +124,7 @@ def test_states_are_coloured_only_where_colours_are_wanted() -> None:
     assert "\x1b" not in "\n".join(instance_table(page, EIGHTY))
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(st.text(max_size=40), st.integers(0, 40))
 def test_what_is_shortened_fits(text: str, columns: int) -> None:
     short = shorten(text, columns)
@@ -132,6 +133,7 @@ def test_what_is_shortened_fits(text: str, columns: int) -> None:
         assert short == text
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(
     st.lists(st.lists(st.text(max_size=30), min_size=3, max_size=3), max_size=5),
     st.integers(10, 120),

@@ -6,7 +6,7 @@ import contextlib
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cli.documents import parse
@@ -113,12 +113,14 @@ _TREES = st.recursive(
 )
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(st.dictionaries(st.text("abcyn ", min_size=1, max_size=6), _TREES, min_size=1, max_size=4))
 def test_what_we_write_we_read_back(document: dict[str, Any]) -> None:
     (loaded,) = parse(to_yaml(document), "text")
     assert loaded.document == document
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(st.text(st.characters(codec="utf-8")))
 def test_any_text_is_read_or_refused(text: str) -> None:
     with contextlib.suppress(Unreadable):

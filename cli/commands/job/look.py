@@ -13,6 +13,7 @@ from cli.errors import Missing
 from cli.output import emit, say_more
 from cli.session import Session
 from cli.states import JOB_STATES
+from cli.text import one_line
 from cli.views import event_table, fire_table, job_lines, job_table, revision_table
 
 
@@ -153,4 +154,4 @@ def revisions(session: Session, job: str, revision: int | None) -> None:
 
 def _warn(document: dict[str, Any]) -> None:
     for warning in document.get("warnings") or []:
-        click.echo(f"warning: {warning}", err=True)
+        click.echo(f"warning: {one_line(warning)}", err=True)

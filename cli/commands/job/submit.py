@@ -15,6 +15,7 @@ from cli.errors import Failure, Unreachable
 from cli.output import emit
 from cli.screen import Screen
 from cli.session import Session
+from cli.text import one_line
 from cli.views import exact, fire_table
 
 
@@ -103,4 +104,4 @@ def _dry(document: dict[str, Any], screen: Screen) -> Iterator[str]:
     name = (document.get("definition") or {}).get("name")
     yield f"{name} would be accepted; nothing was submitted. It would fire:"
     yield from fire_table(document, screen)
-    yield from (f"warning: {warning}" for warning in document.get("warnings") or [])
+    yield from (f"warning: {one_line(warning)}" for warning in document.get("warnings") or [])
