@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cli.errors import Unreadable
-from cli.yaml_reader import read_yaml
+from cli.yaml_reader import read_integer, read_yaml
 
 LARGEST = 16 * 1024 * 1024
 
@@ -92,7 +92,11 @@ def _json(text: str, title: str) -> list[tuple[int, Any]] | None:
         return None
     try:
         document = json.loads(
-            text, object_pairs_hook=_pairs, parse_constant=_constant, parse_float=_float
+            text,
+            object_pairs_hook=_pairs,
+            parse_constant=_constant,
+            parse_float=_float,
+            parse_int=read_integer,
         )
     except json.JSONDecodeError as error:
         if named:

@@ -17,9 +17,10 @@ import yaml
 from cli.errors import Unreadable
 
 DEPTH = 64
+DIGITS = 40
 NODES = 200_000
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]{0,29})|0o[0-7]{1,30}|0x[0-9a-fA-F]{1,30}")
+_INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
 _NO_NUMBER = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)|NaN|[-+]?Infinity")
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]")
@@ -62,13 +63,24 @@ def resolve(text: str) -> str | int | float | bool | None:
     if _NO_NUMBER.fullmatch(text):
         raise ValueError(f"{text} is no number that Noonday takes; quote it if it is a text")
     if _INTEGER.fullmatch(text):
-        return int(text, 0)
+        return read_integer(text)
     if _FLOAT.fullmatch(text):
         number = float(text)
         if math.isinf(number):
             raise ValueError(f"{text} is too large for a number; quote it if it is a text")
         return number
     return text
+
+
+def read_integer(text: str) -> int:
+    """A whole number as it is written, in base 10, 8 or 16.
+
+    Raises:
+        ValueError: it is longer than any that means something; Python takes long to read such.
+    """
+    if len(text) > DIGITS:
+        raise ValueError(f"{text[:10]}… has more than {DIGITS} digits; quote it if it is a text")
+    return int(text, 0)
 
 
 class _Reader:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -206,6 +207,15 @@ def test_what_is_refused_is_named_and_changes_nothing(
         assert any(line.startswith(f"  {field}: ") for line in lines), refused.err
     assert "Traceback" not in refused.err
     assert ok(noonday("job", "list", "--name", "bad", "-o", "json")).document["items"] == []
+
+
+def test_the_definition_in_the_help_is_one(noonday: Noonday, tmp_path: Path) -> None:
+    shown = ok(noonday("job", "submit", "--help")).out
+    file = tmp_path / "shown.yaml"
+    file.write_text(
+        textwrap.dedent(shown.partition("A short definition:\n")[2].partition("\n\n")[0])
+    )
+    assert "hello would be accepted" in ok(noonday("job", "submit", str(file), "--dry-run")).out
 
 
 def test_a_schedule_is_tried_before_a_job_has_it(noonday: Noonday) -> None:

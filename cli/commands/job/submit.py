@@ -44,6 +44,12 @@ def submit(
 ) -> None:
     """Submit the jobs that the files define.
 
+    \b
+    A short definition:
+      name: hello
+      schedule: {every: PT15M}
+      target: {kind: process, command: [echo, hello]}
+
     A FILE is YAML, with one definition or several between lines of three dashes, or JSON. A single
     dash reads standard input. Nothing is sent before every file has been read; then each job is
     submitted on its own, so that one that is refused does not hold up the others.
