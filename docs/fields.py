@@ -32,7 +32,7 @@ def fields_of(model: type[BaseModel]) -> Iterator[str]:
                 code(name),
                 _kind(field, definitions),
                 _default(name, field, required),
-                _meaning(field),
+                _meaning(field, definitions),
             ]
             for name, field in schema["properties"].items()
         ),
@@ -63,18 +63,25 @@ def _word(field: Schema, definitions: Mapping[str, Schema]) -> str:
 
 
 def _default(name: str, field: Schema, required: list[str]) -> str:
-    if name in required:
+    if name in required or "const" in field:
         return "required"
     value = field.get("default")
-    if value is None or value in ("", {}) or isinstance(value, dict) or "const" in field:
+    if value is None or value in ("", {}) or isinstance(value, dict):
         return ""
     return code(value if isinstance(value, str) else json.dumps(value))
 
 
-def _meaning(field: Schema) -> str:
-    described = field.get("description") or next(
-        (each["description"] for each in field.get("anyOf", ()) if "description" in each), ""
-    )
+def _meaning(field: Schema, definitions: Mapping[str, Schema]) -> str:
+    variants = [_resolved(each, definitions) for each in (field, *field.get("anyOf", ()))]
+    described = next((each["description"] for each in variants if "description" in each), "")
     examples = [each for each in field.get("examples", ()) if not isinstance(each, dict | list)]
-    shown = f"; such as {code(examples[0])}" if examples else ""
-    return f"{described}{shown}".removeprefix("; ")
+    is_choice = any("enum" in each for each in variants)
+    shown = f"; such as {code(examples[0])}" if examples and not is_choice else ""
+    return f"{described.rstrip('.')}{shown}".removeprefix("; ")
+
+
+def _resolved(field: Schema, definitions: Mapping[str, Schema]) -> Schema:
+    """The field itself, or what it refers to."""
+    if "$ref" not in field or "description" in field:
+        return field
+    return definitions[field["$ref"].rpartition("/")[2]]
