@@ -21,7 +21,7 @@ _HINTS = {
     "unauthenticated": "set NOONDAY_TOKEN, or noonday config set token; make run writes one for itself",
     "stale_edit": "somebody changed it meanwhile: look at it again, then repeat your change",
     "name_taken": "noonday job update FILE changes the job that is there",
-    "already_exists": "look at it with noonday instance show JOB@TIME",
+    "already_exists": "noonday instance rerun JOB@TIME runs it again",
 }
 
 

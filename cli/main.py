@@ -16,7 +16,10 @@ from cli.session import Session
 # Loaded only when used: `noonday --help` imports neither HTTP nor YAML.
 COMMANDS = {
     "job": ("cli.commands.job:job", "Submit jobs, and command and look at them."),
-    "instance": ("cli.commands.instance:instance", "Look at runs: state, log, result; kill them."),
+    "instance": (
+        "cli.commands.instance:instance",
+        "Look at runs: state, log, result; kill, rerun and skip them.",
+    ),
     "schedule": ("cli.commands.schedule:schedule", "Try a schedule before a job has it."),
     "events": ("cli.commands.events:events", "Show who did what, when and why."),
     "owner": ("cli.commands.owner:owner", "Teams, their members, and access tokens."),

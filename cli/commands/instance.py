@@ -36,7 +36,7 @@ run_option = click.option(
     """,
 )
 def instance() -> None:
-    """Look at runs: state, log, result; kill them.
+    """Look at runs: state, log, result; kill, rerun and skip them.
 
     An instance accounts for one nominal time of one job. Wherever a command takes INSTANCE, write
     its id, the first 16 digits of it, JOB@latest, or JOB@TIME; a TIME without an offset is in the
@@ -138,6 +138,57 @@ def kill(session: Session, instance: str, reason: str | None, *, wait: bool) -> 
     if wait:
         document = wait_for(session.api, identity)
     emit(session, document, lambda _: [_killed(document)])
+
+
+@instance.command(
+    "rerun",
+    examples="""
+        noonday instance rerun daily-revenue@latest --reason "source is repaired"
+        # exactly as it ran, and wait; the exit code is 5 when it does not succeed
+        noonday instance rerun daily-revenue@2026-11-24T06:00:00Z --original --wait
+    """,
+)
+@click.argument("instance")
+@click.option(
+    "--original", is_flag=True, help="As the job was when it last ran, not as the job is now."
+)
+@reason_option
+@click.option("--wait", is_flag=True, help="Wait for its end, and show progress.")
+@click.pass_obj
+def rerun(
+    session: Session, instance: str, reason: str | None, *, original: bool, wait: bool
+) -> None:
+    """Run an instance that has ended once more.
+
+    Its earlier runs stay in its record. The nominal time is the same.
+    """
+    identity = instance_id(session.api, instance)
+    body = ({"original": True} if original else {}) | ({"reason": reason} if reason else {})
+    # Sent once: a second one might begin another run.
+    document = session.api.post(path("instances", identity, "rerun"), body, keyed=False)
+    if not wait:
+        emit(session, document, lambda _: [f"runs again: {brief(document)}"])
+        return
+    ended = wait_for(session.api, identity)
+    emit(session, ended, lambda screen: instance_lines(ended, screen))
+    check_success(ended)
+
+
+@instance.command(
+    "skip",
+    examples="""
+        noonday instance skip daily-revenue@latest --reason "no data today"
+    """,
+)
+@click.argument("instance")
+@reason_option
+@click.pass_obj
+def skip(session: Session, instance: str, reason: str | None) -> None:
+    """Decide that an instance that waits shall not run."""
+    identity = instance_id(session.api, instance)
+    body = {"reason": reason} if reason else {}
+    document = session.api.post(path("instances", identity, "skip"), body)
+    emit(session, document, lambda _: [f"skipped: {brief(document)}"])
 
 
 @instance.command(

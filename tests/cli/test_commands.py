@@ -203,6 +203,8 @@ def test_without_a_token_the_hint_says_where_it_comes_from(run: Run, server: Sta
         ("GET /instances", "instance list", a_page(an_instance())),
         (f"GET /instances/{INSTANCE_ID}", f"instance show {INSTANCE_ID}", an_instance()),
         (f"POST /instances/{INSTANCE_ID}/kill", f"instance kill {INSTANCE_ID}", an_instance()),
+        (f"POST /instances/{INSTANCE_ID}/rerun", f"instance rerun {INSTANCE_ID}", an_instance()),
+        (f"POST /instances/{INSTANCE_ID}/skip", f"instance skip {INSTANCE_ID}", an_instance()),
         ("GET /events", "events", a_page(an_event())),
         ("POST /schedule/preview", "schedule explain PT5M", a_preview("x")),
         ("GET /owners", "owner list", a_page({"name": "demo"})),

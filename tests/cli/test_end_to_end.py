@@ -134,6 +134,11 @@ def test_a_run_that_fails_is_5_and_tells_why(noonday: Noonday, write: Callable[.
     assert "did not succeed" in ran.err
     assert ok(noonday("instance", "logs", "fails@latest")).out == "no luck\n"
     assert noonday("instance", "show", "fails@latest", "--wait").code == 5
+    assert noonday("instance", "skip", "fails@latest").code == 4
+    again = noonday("instance", "rerun", "fails@latest", "--original", "--wait", "--reason", "try")
+    assert again.code == 5
+    assert "runs:" in again.out
+    assert ok(noonday("instance", "logs", "fails@latest", "--run", "1")).out == "no luck\n"
 
 
 def test_a_run_can_be_killed(noonday: Noonday, write: Callable[..., str]) -> None:
