@@ -37,15 +37,18 @@ HeaderValue = Annotated[str, Field(max_length=8000)]
 class HttpTarget(Document):
     """A request. Its answer decides: a status that is expected is success."""
 
-    kind: Literal["http"] = "http"
-    method: Method = "GET"
+    kind: Literal["http"]
+    method: Method = Field("GET", description="In capitals")
     url: str = Field(
         max_length=8000,
         description="http or https; private addresses only if the operator permits them",
         examples=["https://api.example.com/v1/refresh?day=${nominal_time:%Y-%m-%d}"],
     )
     headers: dict[str, HeaderValue] = Field(
-        {}, max_length=100, examples=[{"Accept": "application/json"}]
+        {},
+        max_length=100,
+        description="Sent as they are; another host that it redirects to does not see them",
+        examples=[{"Accept": "application/json"}],
     )
     body: str | dict[str, Any] | list[Any] | None = Field(
         None,

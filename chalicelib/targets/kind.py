@@ -25,12 +25,14 @@ _TEMPLATE = re.compile(r"(?<!\$)\$\{")
 class Check:
     """What a document is held against. ``parameters``: None when they are not known here.
 
-    ``rendered``: its templates have been replaced, so that every value can be judged.
+    ``rendered``: its templates have been replaced, so that every value can be judged. ``adopting``: the run
+    has begun, when it was permitted.
     """
 
     settings: TargetSettings
     parameters: frozenset[str] | None = None
     rendered: bool = False
+    adopting: bool = False
 
     def final(self, text: str) -> bool:
         """Whether the text is what the run will see."""

@@ -10,7 +10,15 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from chalicelib.engine.outcomes import Dropped, Failed, Outcome, RunTaken, Stopped, Succeeded
+from chalicelib.engine.outcomes import (
+    Dropped,
+    Failed,
+    Outcome,
+    RunTaken,
+    Stopped,
+    Succeeded,
+    Unknown,
+)
 from chalicelib.engine.ports import Control, LaunchRequest
 from chalicelib.model.document import Document
 from chalicelib.targets.configuration import TargetSettings
@@ -22,6 +30,9 @@ from chalicelib.targets.process_watch import Watch
 
 OUTPUT = "output.log"
 _RESERVED = "NOONDAY_"
+OFF = (
+    "programs are not run here; whoever operates this server turns them on with NOONDAY_PROCESS=on"
+)
 LOSS = "the program's runner was killed, so that nobody knows how the program ended"
 
 Argument = Annotated[str, Field(max_length=100_000)]
@@ -30,7 +41,7 @@ Argument = Annotated[str, Field(max_length=100_000)]
 class ProcessTarget(Document):
     """A program with its arguments; no shell reads them."""
 
-    kind: Literal["process"] = "process"
+    kind: Literal["process"]
     command: list[Argument] = Field(
         min_length=1,
         max_length=1000,
@@ -62,11 +73,8 @@ class ProcessTarget(Document):
     @classmethod
     def _enabled(cls, kind: str, info: ValidationInfo) -> str:
         check = check_of(info)
-        if check is not None and not check.settings.process_enabled:
-            raise ValueError(
-                "programs are not run here; whoever operates this server turns them on with"
-                " NOONDAY_PROCESS=on"
-            )
+        if check is not None and not check.settings.process_enabled and not check.adopting:
+            raise ValueError(OFF)
         return kind
 
     @field_validator("command")
@@ -112,8 +120,15 @@ class ProcessKind(InlineKind[ProcessTarget]):
         strange = _of_another_machine(request.handle, folder)
         if strange:
             return Failed(error=strange, lost=True)
+        if not self._settings.process_enabled and folder.phase() is Phase.FREE:
+            return Failed(error=OFF, retry=False)  # it was turned off before the program began
         _begin(request, control, folder)
-        phase = Watch(folder, order, control).until_over()
+        try:
+            phase = Watch(folder, order, control).until_over()
+        except OSError as error:
+            if folder.may_be_at_work():  # then a failure would let another token begin beside it
+                return Unknown(error=f"the program cannot be watched: {error}")
+            raise
         if claim_lost(control):  # whoever has the claim now goes on waiting
             return Dropped()
         if folder.stopped() or phase is Phase.FREE:

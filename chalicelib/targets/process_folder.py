@@ -45,6 +45,13 @@ class Folder:
             return Phase.STARTING if held else Phase.FREE
         return Phase.BEGUN if held or self._alive() else Phase.LOST
 
+    def may_be_at_work(self) -> bool:
+        """Also when nobody can tell."""
+        try:
+            return self.phase() in (Phase.STARTING, Phase.BEGUN)
+        except OSError:
+            return True
+
     def has_begun(self) -> bool:
         return (self.path / "child").exists()
 
@@ -103,7 +110,7 @@ class Folder:
         """Whether a runner lives, or a process that has not yet become the command."""
         try:
             descriptor = os.open(self.path / "lock", os.O_RDWR)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return False
         try:
             fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)

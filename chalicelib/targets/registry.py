@@ -138,10 +138,13 @@ class TargetRegistry:
 
     def _rendered(self, request: LaunchRequest) -> Document:
         """Settings may have changed since the definition was accepted, and templates are values now."""
-        parameters = frozenset(request.bindings)
-        return self._read(
-            {"kind": request.kind, **request.spec}, Check(self._settings, parameters, rendered=True)
+        check = Check(
+            self._settings,
+            frozenset(request.bindings),
+            rendered=True,
+            adopting=request.handle is not None,
         )
+        return self._read({"kind": request.kind, **request.spec}, check)
 
     def _read(self, target: Mapping[str, Any], check: Check) -> Document:
         name = target.get("kind")

@@ -28,7 +28,7 @@ _LEXIS = {"sqlite": sql_statement.SQLITE, "mysql": sql_statement.MYSQL}
 class SqlTarget(Document):
     """One statement on a database that the operator registered."""
 
-    kind: Literal["sql"] = "sql"
+    kind: Literal["sql"]
     connection: str = Field(
         description="Name of a registered database; definitions carry no credentials",
         examples=["warehouse"],

@@ -31,6 +31,8 @@ class SqliteSession(Session):
     def __init__(self, connection: Connection) -> None:
         self._name = connection.name
         self._stopped = threading.Event()
+        self._closing = threading.Lock()
+        self._closed = False
         self._refused: str | None = None
         self._cursor: sqlite3.Cursor | None = None
         path = connection.sqlite_path
@@ -74,12 +76,15 @@ class SqliteSession(Session):
             self._db.execute("COMMIT")
 
     def cancel(self) -> None:
+        """SQLite must not be interrupted while it is closed, nor afterwards."""
         self._stopped.set()
-        with suppress(sqlite3.Error):  # closed meanwhile
-            self._db.interrupt()
+        with self._closing:
+            if not self._closed:
+                self._db.interrupt()
 
     def close(self) -> None:
-        with suppress(sqlite3.Error):
+        with self._closing, suppress(sqlite3.Error):
+            self._closed = True
             self._db.close()
 
     def _fetch(self) -> Rows:

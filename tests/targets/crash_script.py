@@ -1,7 +1,7 @@
-"""Kills the server, the runner or the command's process at each of their steps, and adopts what is left.
+"""Kills the server, the runner or the command's process at each of its steps, and adopts what is left.
 
-A step is a line of the program that runs for the first time. Prints one JSON object: for each victim the
-number of steps, and whatever was found wrong. Its own process, because it forks at will.
+A step is a line of the program that runs for the first time. Prints one JSON object: the number of steps,
+and whatever was found wrong. Its own process, because it forks at will.
 """
 
 from __future__ import annotations
@@ -44,8 +44,11 @@ runpy.run_path(program, run_name="__main__")
 """
 
 
-def steps_then_die(wanted: int) -> Callable[[FrameType, str, Any], Any]:
-    """A trace that kills this process at the step of that number."""
+def steps_then_die(wanted: int, hand: Hand) -> Callable[[FrameType, str, Any], Any]:
+    """A trace that kills this process at the step of that number, counted from the committed handle.
+
+    Before that there is no effect to die in the middle of.
+    """
     seen: set[tuple[str, int]] = set()
 
     def trace(frame: FrameType, event: str, _: Any) -> Any:
@@ -53,7 +56,7 @@ def steps_then_die(wanted: int) -> Callable[[FrameType, str, Any], Any]:
         if not name.endswith(TRACED):
             return None
         step = (name, frame.f_lineno)
-        if event == "line" and step not in seen:
+        if event == "line" and step not in seen and hand.begun.is_set():
             seen.add(step)
             if len(seen) == wanted:
                 os.kill(os.getpid(), signal.SIGKILL)
@@ -93,8 +96,9 @@ def kill_servers(lab: Lab) -> tuple[int, list[str]]:
         token = f"server-{step}"
         pid = os.fork()
         if pid == 0:
-            sys.settrace(steps_then_die(step))
-            lab.run(token)
+            hand = Hand()
+            sys.settrace(steps_then_die(step, hand))
+            lab.run(token, hand)
             sys.settrace(None)
             os._exit(0)
         _, ended = os.waitpid(pid, 0)
@@ -156,15 +160,9 @@ def _sound(outcome: Outcome, runs: int, victim: str) -> bool:
 
 def main() -> None:
     process_watch.POLL_SECONDS = 0.01
-    lab = Lab(Path(sys.argv[1]))
-    servers, wrong = kill_servers(lab)
-    runners, more = kill_runners(lab, "runner")
-    children, most = kill_runners(lab, "child")
-    print(  # noqa: T201
-        json.dumps(
-            {"server": servers, "runner": runners, "child": children, "wrong": wrong + more + most}
-        )
-    )
+    lab, victim = Lab(Path(sys.argv[1])), sys.argv[2]
+    steps, wrong = kill_servers(lab) if victim == "server" else kill_runners(lab, victim)
+    print(json.dumps({"steps": steps, "wrong": wrong}))  # noqa: T201
 
 
 if __name__ == "__main__":

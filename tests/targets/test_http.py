@@ -58,7 +58,11 @@ def site() -> Iterator[Site]:
         def log_message(self, *_: object) -> None:
             """Nobody reads it."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    class Quiet(ThreadingHTTPServer):
+        def handle_error(self, *_: object) -> None:
+            """Clients that hang up are what these tests are about."""
+
+    with Quiet(("127.0.0.1", 0), Handler) as server:
         server.daemon_threads = True
         made.port = server.server_address[1]
         thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.engine.outcomes import Dropped, Failed, Outcome, Stopped, Succeeded
+from chalicelib.engine.outcomes import Dropped, Failed, Outcome, Stopped, Succeeded, Unknown
 from chalicelib.targets import TargetRegistry, TargetSettings, process_runner
 from chalicelib.targets.process_folder import Folder, Phase
 from tests.targets.hands import TOKEN, FixedClock, Hand, a_request
@@ -365,3 +365,50 @@ def test_it_is_off_unless_turned_on(settings: TargetSettings) -> None:
 def test_no_descriptor_of_the_server_reaches_the_program(registry: TargetRegistry) -> None:
     run(registry, command=["ls", "/proc/self/fd"])
     assert registry.read(f"runs/{TOKEN}/output.log").split() == [b"0", b"1", b"2", b"3"]
+
+
+def test_what_began_is_looked_after_even_if_programs_were_turned_off_since(
+    registry: TargetRegistry, settings: TargetSettings
+) -> None:
+    off = TargetRegistry(TargetSettings(settings.files, settings.runs), FixedClock())
+    first, second = Hand(), Hand()
+    spec = {"command": ["sh", "-c", "echo begun; while [ ! -e go ]; do sleep 0.05; done"]}
+    future = in_background(registry, first, spec)
+    begun(settings)
+    first.lose()
+    assert future.result(20) == Dropped()
+    adopted = in_background(off, second, spec, first.handle)
+    (settings.files / "go").touch()
+    assert isinstance(adopted.result(20), Succeeded)
+
+
+def test_what_has_not_begun_does_not_begin_once_programs_were_turned_off(
+    registry: TargetRegistry, settings: TargetSettings
+) -> None:
+    off = TargetRegistry(TargetSettings(settings.files, settings.runs), FixedClock())
+    handle = a_handle(settings, registry)
+    outcome = off.run(a_request("process", {"command": ["true"]}, handle=handle), Hand())
+    assert isinstance(outcome, Failed)
+    assert not outcome.retry
+    assert not (settings.runs / TOKEN).exists()
+
+
+def test_a_program_that_cannot_be_watched_is_not_a_failure(
+    registry: TargetRegistry, settings: TargetSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = Hand()
+    future = in_background(registry, first, {"command": HANGS})
+    begun(settings)
+    first.lose()
+    assert future.result(20) == Dropped()
+
+    def no_descriptors(_: Folder) -> Phase:
+        raise OSError("Too many open files")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Folder, "phase", no_descriptors)
+        request = a_request("process", {"command": HANGS}, handle=first.handle)
+        assert isinstance(registry.run(request, Hand()), Unknown)
+    second = Hand()
+    second.stop()
+    assert isinstance(registry.run(request, second), Stopped)
