@@ -48,6 +48,7 @@ class Server:
     user: str = "root"
     ca_file: Path | None = None
     _databases: list[str] = field(default_factory=list)
+    _bare: list[str] = field(default_factory=list)
 
     def url(self, database: str, *, port: int | None = None) -> str:
         return f"mysql://{self.user}@{self.host}:{port or self.port}/{database}"
@@ -74,6 +75,13 @@ class Server:
         self.execute(f"CREATE DATABASE {database} CHARACTER SET utf8mb4")
         return self.url(database)
 
+    def empty_schema(self, number: int) -> str:
+        """The URL of the process's n-th database without tables; for tests of migrations."""
+        database = f"noonday_bare_{os.getpid()}_{number}"
+        if database not in self._bare:
+            self._bare.append(database)
+        return self.create(database)
+
     def empty(self, number: int) -> str:
         """The URL of the process's n-th migrated database, with no rows."""
         while len(self._databases) <= number:
@@ -88,7 +96,7 @@ class Server:
         return self.url(database)
 
     def drop_all(self) -> None:
-        for database in self._databases:
+        for database in (*self._databases, *self._bare):
             self.execute(f"DROP DATABASE IF EXISTS {database}")
 
     def _delete_rows(self, database: str) -> None:

@@ -31,7 +31,7 @@ from chalicelib.store.tls import Tls, context_of
 
 SIZE = 8
 CONNECT_S = 5
-ANSWER_S = 60
+ANSWER_S = 20
 LOCK_WAIT_S = 3
 MIGRATION_WAIT_S = 60
 STRICT = "STRICT_ALL_TABLES"
@@ -55,11 +55,11 @@ class MysqlLink:
         self.usable = True
         self.identity = ""
 
-    def prepare(self) -> None:
+    def prepare(self, lock_wait_s: int) -> None:
         """The session that every statement relies on, set and asserted."""
         self._execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
         self._execute(
-            f"SET SESSION sql_mode = '{MODES}', innodb_lock_wait_timeout = {LOCK_WAIT_S}, "
+            f"SET SESSION sql_mode = '{MODES}', innodb_lock_wait_timeout = {lock_wait_s}, "
             "time_zone = '+00:00'"
         )
         [[mode, identity]] = self.query("SELECT @@SESSION.sql_mode, UUID()", {})
@@ -156,10 +156,12 @@ class MysqlDriver:
         tls: Tls | None,
         *,
         connect: Connect = pymysql.connect,
+        lock_wait_s: int = LOCK_WAIT_S,
     ) -> None:
         self._address = address
         self._tls = tls or (None if address.loopback else Tls())
         self._connect = connect
+        self._lock_wait_s = lock_wait_s
         self.__password = password or ""
         self.statements = Statements(self.dialect, pyformat)
         self._pool = Pool(self._open, SIZE)
@@ -177,7 +179,7 @@ class MysqlDriver:
     @contextmanager
     def migrating(self) -> Iterator[Link]:
         """DDL commits by itself; the lock ends with the connection, also when its holder is killed."""
-        link = self._open()
+        link = self._open(answer_s=None)  # an index of a large table takes its time
         try:
             wait = {"wait_s": MIGRATION_WAIT_S}
             [[got]] = link.query(self.statements.text("lock_migrations", wait), wait)
@@ -210,16 +212,16 @@ class MysqlDriver:
     def close(self) -> None:
         self._pool.close()
 
-    def _open(self) -> MysqlLink:
-        link = MysqlLink(self._dial(), self._address, self.statements)
+    def _open(self, answer_s: int | None = ANSWER_S) -> MysqlLink:
+        link = MysqlLink(self._dial(answer_s), self._address, self.statements)
         try:
-            link.prepare()
+            link.prepare(self._lock_wait_s)
         except BaseException:
             link.close()
             raise
         return link
 
-    def _dial(self) -> Any:
+    def _dial(self, answer_s: int | None) -> Any:
         try:
             return self._connect(
                 host=self._address.host,
@@ -232,8 +234,8 @@ class MysqlDriver:
                 autocommit=True,
                 client_flag=CLIENT.FOUND_ROWS,
                 connect_timeout=CONNECT_S,
-                read_timeout=ANSWER_S,
-                write_timeout=ANSWER_S,
+                read_timeout=answer_s,
+                write_timeout=answer_s,
                 ssl=context_of(self._tls) if self._tls else None,
                 ssl_disabled=self._tls is None,
             )
