@@ -31,5 +31,13 @@ def register(app: Chalice) -> None:
     app.register_middleware(as_problems, "http")
 
 
+def prepare() -> None:
+    """Build all documents now: a server of many threads does not leave that to its first requests."""
+    for operation in operations():
+        for model in (operation.body, operation.query, *operation.answers.values()):
+            if model is not None and not isinstance(model, str):
+                model.model_rebuild()
+
+
 def operations() -> Sequence[Operation]:
     return [operation for resource in RESOURCES for operation in resource.operations]

@@ -18,7 +18,9 @@ MaybeTime = Time | None
 
 
 class Answer(BaseModel):
-    model_config = ConfigDict(frozen=True, use_enum_values=True)
+    """Built at its first use: a Lambda function imports all documents and needs few (see ``api.prepare``)."""
+
+    model_config = ConfigDict(frozen=True, use_enum_values=True, defer_build=True)
 
 
 def twins(**times_ms: int | None) -> dict[str, Any]:

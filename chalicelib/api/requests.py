@@ -49,7 +49,7 @@ Instant = Annotated[
 Why = Annotated[str, Field(max_length=1000, description="Why; kept in the history")]
 
 
-class Because(Document):
+class Because(Document, defer_build=True):
     reason: Why | None = None
 
 
@@ -79,30 +79,30 @@ class RerunBody(Because):
     )
 
 
-class PreviewBody(Document):
+class PreviewBody(Document, defer_build=True):
     schedule: Schedule
     after: Instant | None = None
     count: int = Field(10, ge=1, le=1000)
 
 
-class MergePatch(RootModel[dict[str, Any]]):
+class MergePatch(RootModel[dict[str, Any]], defer_build=True):
     """What is to change in a definition; null removes (RFC 7396)."""
 
 
-class OwnerBody(Document):
+class OwnerBody(Document, defer_build=True):
     name: str
 
 
-class MemberBody(Document):
+class MemberBody(Document, defer_build=True):
     role: Role = Field(strict=False)
 
 
-class TokenBody(Document):
+class TokenBody(Document, defer_build=True):
     name: str = Field(description="The principal that the token stands for")
     admin: bool = False
 
 
-class ClockBody(Document):
+class ClockBody(Document, defer_build=True):
     """Where to move a clock that is moved by hand: to a time, or by a duration."""
 
     now: Instant | None = None
@@ -118,7 +118,7 @@ class ClockBody(Document):
 class Query(BaseModel):
     """Query strings are text: numbers and booleans are read from it. Unknown names are refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
     owner: str | None = Field(None, description="The owner (team); X-Noonday-Owner says the same")
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from chalicelib import wiring
+from chalicelib import api, wiring
 from chalicelib.engine.commands import register_token
 from chalicelib.engine.ports import Clock
 from chalicelib.engine.stops import RunsInThisProcess
@@ -100,6 +100,7 @@ def build(settings: Settings, options: Options, listener: socket.socket, app: An
     transport = wiring.Transport(queue=queues, alarm=alarm, stops=RunsInThisProcess())
     noonday = wiring.compose(settings, store, clock, transport, log)
     wiring.provide(lambda: noonday)
+    api.prepare()
     gateway = Gateway(app, log)
     service = Service(noonday, queues, alarm, HttpServer(listener, gateway.handle, refuse))
     if isinstance(clock, ManualClock):
