@@ -25,7 +25,10 @@ import os
 import select
 import signal
 import sys
-from typing import Any
+
+TYPE_CHECKING = False  # without typing, which would take as long as json
+if TYPE_CHECKING:
+    from typing import Any
 
 TAKEN = 75
 NO_ORDER = 65
