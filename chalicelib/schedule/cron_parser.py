@@ -214,7 +214,7 @@ def _wrong_count(words: Sequence[Word]) -> str:
         )
     extra = f' from "{words[7].text}" on (character {words[7].position})' if len(words) > 7 else ""
     return (
-        f"has {counted(words)}{extra}, and Quartz has 6 or 7: "
+        f"has {counted(words)}{extra}, and Quartz has 6 or 7; write "
         "second, minute, hour, day of month, month, day of week, and perhaps year"
     )
 
