@@ -238,9 +238,11 @@ class ClockDocument(Answer):
 
 
 class HealthDocument(Answer):
+    """Anybody may read it, so it says little."""
+
     status: str
     version: str
-    database: str
+    database: str = Field(description="Which kind: sqlite or mysql")
     now_ms: Ms
     now_time: Time
 

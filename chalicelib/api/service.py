@@ -27,7 +27,7 @@ def health(call: Call) -> Response:
     document = HealthDocument(
         status="ok",
         version=VERSION,
-        database=call.noonday.store.describe(),
+        database=call.noonday.store.describe().partition(":")[0],
         **twins(now=call.engine.clock.now_ms()),
     )
     return answer(document)

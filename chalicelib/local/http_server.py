@@ -67,6 +67,8 @@ class HttpServer:
         self._busy = 0
         self._changed = threading.Condition()
         self._stopping = threading.Event()
+        self._draining = False
+        self._listening = False
         self._selector = selectors.DefaultSelector()
         self._wake_r, self._wake_w = os.pipe()
         os.set_blocking(self._wake_w, False)
@@ -79,7 +81,6 @@ class HttpServer:
     def start(self) -> None:
         self._listener.listen(1024)
         self._listener.settimeout(0)
-        self._selector.register(self._listener, selectors.EVENT_READ)
         self._selector.register(self._wake_r, selectors.EVENT_READ)
         for thread in (self._watcher, *self._pool):
             thread.start()
@@ -106,7 +107,8 @@ class HttpServer:
 
     def _watch(self) -> None:
         while not self._stopping.is_set():
-            for key, _ in self._selector.select(timeout=1.0):
+            self._listen_if_there_is_room()
+            for key, _ in self._selector.select(timeout=1.0 if self._listening else 0.1):
                 if key.fileobj is self._listener:
                     self._accept()
                 elif key.fd == self._wake_r:
@@ -117,12 +119,26 @@ class HttpServer:
             self._drop_idle()
         self._accept()
         self._listener.close()
+        with self._changed:
+            self._draining = True  # from here on nothing is given back: nobody would look at it
         self._park_returned()
         self._hand_over_or_close()
 
+    def _crowded(self) -> bool:
+        return len(self._idle) + self._busy >= self._most
+
+    def _listen_if_there_is_room(self) -> None:
+        """A listener that is watched but not answered would wake the watcher without end."""
+        room = not self._crowded()
+        if room and not self._listening:
+            self._selector.register(self._listener, selectors.EVENT_READ)
+        elif self._listening and not room:
+            self._selector.unregister(self._listener)
+        self._listening = room
+
     def _accept(self) -> None:
         """All that wait, so that none of them is reset when the listener closes."""
-        while len(self._idle) + self._busy < self._most:
+        while not self._crowded():
             try:
                 sock, address = self._listener.accept()
             except OSError:
@@ -148,8 +164,7 @@ class HttpServer:
 
     def _drop_idle(self) -> None:
         """Oldest first; when no connection is free, a waiting client needs the place of an idle one."""
-        crowded = len(self._idle) + self._busy >= self._most
-        limit = time.monotonic() - (1.0 if crowded else self._limits.idle_s)
+        limit = time.monotonic() - (1.0 if self._crowded() else self._limits.idle_s)
         for number in [key for key, one in self._idle.items() if one.idle_since < limit]:
             self._close_idle(number)
 
@@ -179,12 +194,17 @@ class HttpServer:
 
     def _work(self) -> None:
         while (connection := self._ready.get()) is not None:
-            if self._serve(connection) and not self._stopping.is_set():
-                self._returned.append(connection)
-                self._wake()
-            else:
+            if not (self._serve(connection) and self._give_back(connection)):
                 _close(connection)
                 self._leave()
+
+    def _give_back(self, connection: Connection) -> bool:
+        with self._changed:
+            if self._draining:
+                return False
+            self._returned.append(connection)
+        self._wake()
+        return True
 
     def _serve(self, connection: Connection) -> bool:
         """Answer requests while they come; whether the connection is worth keeping."""

@@ -249,6 +249,20 @@ def test_the_number_of_connections_is_bounded_and_idle_ones_make_room(echo: Echo
             sock.close()
 
 
+def test_more_clients_than_connections_wait_for_their_turn(echo: Echo) -> None:
+    with serving(echo, connections=2, threads=2) as (_, port):
+        clients = [socket.create_connection(("127.0.0.1", port), timeout=20) for _ in range(5)]
+        for sock in clients:
+            sock.sendall(get(b"/wait", CLOSE))
+        for _ in range(2):
+            assert echo.waiting.acquire(timeout=10)
+        assert len(echo.seen) == 2
+        echo.go.set()
+        for sock in clients:
+            assert read_all(sock).endswith(b"GET /wait ")
+            sock.close()
+
+
 def test_a_client_that_leaves_early_harms_nobody(port: int) -> None:
     for begun in (b"GET / HTTP/1.1\r\n", get(b"/", b"Content-Length: 50\r\n") + b"x"):
         with socket.create_connection(("127.0.0.1", port)) as sock:
