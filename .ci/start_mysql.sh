@@ -98,13 +98,16 @@ fi
 
 # ---- 3. start ----------------------------------------------------------------
 alive && { echo "already running: pid $(cat "$PIDF")"; exit 0; }
+mkdir -p "$DIR/tmp"
 cat >"$DIR/init.sql" <<'SQL'
 CREATE USER IF NOT EXISTS root@'127.0.0.1' IDENTIFIED BY '';
 GRANT ALL ON *.* TO root@'127.0.0.1' WITH GRANT OPTION;
 SQL
-mysqld --port="$PORT" --bind-address=127.0.0.1 --mysqlx=OFF --socket="$SOCK" \
+# A temporary folder of its own: a server that starts next to it would clean up /tmp.
+mkdir -p "$DIR/tmp"
+mysqld --port="$PORT" --tmpdir="$DIR/tmp" --bind-address=127.0.0.1 --mysqlx=OFF --socket="$SOCK" \
   --pid-file="$PIDF" --init-file="$DIR/init.sql" \
-  --disable-log-bin --innodb-flush-log-at-trx-commit=0 ${MYSQLD_OPTS:-} </dev/null >>"$DIR/stdout.log" 2>&1 &
+  --tmpdir="$DIR/tmp" --disable-log-bin --innodb-flush-log-at-trx-commit=0 ${MYSQLD_OPTS:-} </dev/null >>"$DIR/stdout.log" 2>&1 &
 P=$!
 for _ in $(seq 600); do
   grep -q 'ready for connections' "$LOG" 2>/dev/null && alive && (exec 3<>"/dev/tcp/127.0.0.1/$PORT") 2>/dev/null && {

@@ -17,6 +17,8 @@ CONTENTION = frozenset({1020, 1205, 1213})
 # Too many connections; shut-down; killed; the server or the line went away, in all their spellings.
 LOST = frozenset({1040, 1053, 1077, 1158, 1159, 1160, 1161, 1317, 1927, 2006, 2013, 2055, 4031})
 TOO_MANY = 1040
+CHECKS = frozenset({3819, 4025})  # of MySQL and of MariaDB; PyMySQL calls them operational
+FIRST_OF_SQL = 1000  # numbers below are of files and memory
 DENIED = frozenset({1044, 1045, 1698, 1227, 1142})
 UNKNOWN_DATABASE = 1049
 
@@ -32,7 +34,7 @@ def translated(error: Exception, address: Mysql) -> Exception:
         return Repeat(f"too many wanted the same rows (error {number})")
     if number in LOST or isinstance(error, OSError | pymysql.err.InterfaceError):
         return Repeat(f"the connection was lost ({_words(error)})", lost=True)
-    if isinstance(error, pymysql.err.OperationalError) and not _is_check(number):
+    if _is_its_own_trouble(error, number):
         return Unavailable(f"{address} does not work: {_words(error)}")
     return ConstraintViolated(_words(error))
 
@@ -55,9 +57,11 @@ def unreachable(error: Exception, address: Mysql) -> Exception:
     return Unavailable(f"{address} cannot be reached ({_words(error)}); {hint}")
 
 
-def _is_check(number: int | None) -> bool:
-    """CHECK constraints, in MySQL and in MariaDB; PyMySQL calls them operational."""
-    return number in {3819, 4025}
+def _is_its_own_trouble(error: Exception, number: int | None) -> bool:
+    """A full disk, a read-only replica, a file that is gone: no fault of the statement."""
+    if number is not None and number < FIRST_OF_SQL:
+        return True
+    return isinstance(error, pymysql.err.OperationalError) and number not in CHECKS
 
 
 def _number(error: Exception) -> int | None:

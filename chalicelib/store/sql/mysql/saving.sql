@@ -25,11 +25,11 @@ UPDATE @instance_rows(:rows) STRAIGHT_JOIN scheduler_job_instances i @by_primary
        i.launched_ms = n.launched_ms, i.started_ms = n.started_ms, i.ended_ms = n.ended_ms
 
 -- name: wake_queued
--- As a subquery MariaDB would look at every row of the table, and lock it.
+-- As a subquery MariaDB would look at every row of the table, and lock it; without the whole key it sorts.
 UPDATE scheduler_job_instances @by(scheduler_job_instances_job)
    SET wake_ms = :now, reason = NULL, version = version + 1
  WHERE job_id = :job_id AND state = 'WAITING' AND reason = 'MAX_ACTIVE' AND wake_ms IS NOT NULL
- ORDER BY nominal_ms LIMIT :count
+ ORDER BY job_id, state, nominal_ms LIMIT :count
 
 -- name: save_membership
 INSERT INTO scheduler_members (owner, principal, role) VALUES (:owner, :principal, :role)

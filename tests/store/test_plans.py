@@ -1,0 +1,265 @@
+"""Plans: every statement reaches its rows by an index, and reads no more of them than it needs.
+
+The number of rows is NOONDAY_TEST_SCALE=1 for a million, else a few thousand: enough that a scan shows.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from chalicelib.engine.filters import EventFilter, InstanceFilter, JobFilter
+from chalicelib.engine.ports import Reader, Transaction
+from chalicelib.model.instance import Instance
+from chalicelib.model.job import SkipRange
+from chalicelib.model.states import InstanceState
+from chalicelib.store import SqlStore
+from chalicelib.store.driver import Driver, Link, Parameters, Row
+from chalicelib.store.failures import CommitLost
+from tests.store.builders import (
+    MINUTE,
+    NOON,
+    a_job,
+    an_event,
+    an_id,
+    an_instance,
+    insert_instances,
+    insert_jobs,
+)
+
+SCALE = os.environ.get("NOONDAY_TEST_SCALE") == "1"
+JOBS = 200
+EACH = 5000 if SCALE else 40
+OWNERS = ("blue", "green", "red", "rare")
+READ = 400  # rows that a page of 20 may touch, in all; a scan would touch thousands
+S = InstanceState
+
+
+class Watched:
+    """A link that asks for the plan of every statement before it runs it, and counts the rows it reads."""
+
+    def __init__(self, link: Link, kind: str, plans: list[tuple[str, list[Any]]]) -> None:
+        self._link = link
+        self._kind = kind
+        self._plans = plans
+        self.begin = link.begin
+        self.commit = link.commit
+        self.rollback = link.rollback
+        self.script = link.script
+
+    def query(self, sql: str, parameters: Parameters) -> Sequence[Row]:
+        self._explain(sql, parameters)
+        return self._link.query(sql, parameters)
+
+    def change(self, sql: str, parameters: Parameters) -> int:
+        self._explain(sql, parameters)
+        return self._link.change(sql, parameters)
+
+    def _explain(self, sql: str, parameters: Parameters) -> None:
+        ask = {"mysql": "EXPLAIN FORMAT=TRADITIONAL", "mariadb": "EXPLAIN"}
+        explain = ask.get(self._kind, "EXPLAIN QUERY PLAN")
+        self._plans.append((sql, list(self._link.query(f"{explain} {sql}", parameters))))
+
+
+class WatchedDriver:
+    def __init__(self, driver: Driver, kind: str) -> None:
+        self._driver = driver
+        self._kind = kind
+        self.plans: list[tuple[str, list[Any]]] = []
+        self.read_rows = 0
+        self.dialect = driver.dialect
+        self.statements = driver.statements
+
+    @contextmanager
+    def writing(self) -> Iterator[Link]:
+        with self._driver.writing() as link:
+            yield Watched(link, self._kind, self.plans)
+
+    @contextmanager
+    def reading(self) -> Iterator[Link]:
+        with self._driver.reading() as link:
+            yield Watched(link, self._kind, self.plans)
+
+    def migrating(self) -> Any:
+        return self._driver.migrating()
+
+    def was_committed(self, lost: CommitLost) -> bool:
+        return self._driver.was_committed(lost)
+
+    def describe(self) -> str:
+        return self._driver.describe()
+
+    def close(self) -> None:
+        self._driver.close()
+
+
+def fill(store: SqlStore) -> None:
+    """Jobs of four owners, one of them with a single job; nearly all instances ended long ago."""
+    for start in range(0, JOBS, 50):
+        jobs = [a_job(n, owner=owner_of(n), wake_ms=NOON + n) for n in range(start, start + 50)]
+        insert_jobs(store, *jobs)
+        for job in jobs:
+            number = int(job.id, 16)
+            for first in range(0, EACH, 1000):
+                minutes = range(first, min(first + 1000, EACH))
+                insert_instances(store, *(stored(number, minute) for minute in minutes))
+        events = [
+            an_event(start * EACH + n, job_id=an_id(start + n % 50), owner=owner_of(start + n % 50))
+            for n in range(50 * min(EACH, 200))
+        ]
+        store.transact(lambda tx, e=events: tx.insert_events(e))  # type: ignore[misc]
+    for number in range(20):
+        ranges = [
+            SkipRange(an_id(number), NOON + n * MINUTE, NOON + n * MINUTE + 9, "SUSPENDED", 1)
+            for n in range(EACH)
+        ]
+        store.transact(lambda tx, r=ranges: tx.insert_skip_ranges(r))  # type: ignore[misc]
+
+
+def owner_of(number: int) -> str:
+    return "rare" if number == JOBS - 1 else OWNERS[number % 3]
+
+
+def stored(number: int, minute: int) -> Instance:
+    left = EACH - minute
+    state = S.WAITING if left == 1 else S.RUNNING if left == 2 else S.SUCCEEDED
+    if left > 2 and (number * EACH + minute) % 997 == 0:
+        state = S.FAILED
+    one = an_instance(minute, an_id(number), owner=owner_of(number), state=state)
+    return replace(one, reason="MAX_ACTIVE") if state is S.WAITING else one
+
+
+def latest(number: int) -> Instance:
+    return stored(number, EACH - 1)
+
+
+def reads() -> dict[str, Callable[[Reader], object]]:
+    middle = an_instance(EACH // 2, an_id(3)).id
+    span: dict[str, Any] = {"from_ms": NOON + 3 * MINUTE, "to_ms": NOON + 9 * MINUTE}
+
+    def instances(owners: list[str] | None = None, **wanted: Any) -> Callable[[Reader], object]:
+        return lambda reader: reader.instances(InstanceFilter(limit=20, **wanted), owners)
+
+    def events(owners: list[str] | None = None, **wanted: Any) -> Callable[[Reader], object]:
+        return lambda reader: reader.events(EventFilter(limit=20, **wanted), owners)
+
+    return {
+        "job": lambda reader: reader.job(an_id(3), ["red", "blue"]),
+        "job named": lambda reader: reader.job_named("job-3", None),
+        "job named of": lambda reader: reader.job_named("job-3", ["blue", "red"]),
+        "jobs": lambda reader: reader.jobs(JobFilter(limit=20, after=an_id(90)), None),
+        "jobs of": lambda reader: reader.jobs(JobFilter(limit=20), ["red", "rare"]),
+        "job names": lambda reader: reader.job_names([an_id(3), an_id(7)]),
+        "definitions": lambda reader: reader.definitions([(an_id(3), 1), (an_id(4), 1)]),
+        "revisions": lambda reader: reader.revisions(an_id(3)),
+        "instance": lambda reader: reader.instance(middle, None),
+        "instances": instances(),
+        "instances after": instances(after=middle),
+        "instances of owner": instances(["rare"]),
+        "instances of owners": instances(["rare", "red"], after=middle),
+        "instances in state": instances(state=("RUNNING",)),
+        "instances of owner in states": instances(["red"], state=("FAILED", "WAITING")),
+        "instances in time": instances(**span),
+        "instances of job": instances(job_id=an_id(3)),
+        "instances of job after": instances(["red", "blue"], job_id=an_id(3), after=middle),
+        "instances of job in state": instances(job_id=an_id(3), state=("FAILED",)),
+        "instances of job in time": instances(job_id=an_id(3), **span),
+        "instances by id": lambda reader: reader.instances_by_id([middle, latest(4).id]),
+        "runs": lambda reader: reader.runs([middle, latest(4).id]),
+        "events": events(),
+        "events of owner": events(["rare"]),
+        "events of job": events(["red", "blue"], job_id=an_id(3)),
+        "events of instance": events(instance_id=middle),
+        "skip ranges": lambda reader: reader.skip_ranges(
+            an_id(3), NOON + 9 * MINUTE, NOON + 12 * MINUTE
+        ),
+        "next wake": lambda reader: reader.next_wake(NOON * 2),
+        "remembered": lambda reader: reader.remembered("ada", "key"),
+        "principal": lambda reader: reader.principal("ab" * 32),
+        "memberships": lambda reader: reader.memberships("red"),
+    }
+
+
+def writes() -> dict[str, Callable[[Transaction], object]]:
+    some = [latest(n) for n in (4, 5, 6)]
+    ids = [one.id for one in some]
+    jobs = [an_id(4), an_id(5)]
+    return {
+        "lock jobs": lambda tx: tx.lock_jobs(jobs),
+        "lock due jobs": lambda tx: tx.lock_due_jobs(NOON + 30, 20),
+        "save jobs": lambda tx: tx.save_jobs(tx.lock_jobs(jobs)),
+        "insert instances": lambda tx: tx.insert_instances([an_instance(EACH + 1, an_id(4))]),
+        "lock instances": lambda tx: tx.lock_instances(ids),
+        "lock due instances": lambda tx: tx.lock_due_instances(NOON * 2, 20),
+        "save instances": lambda tx: tx.save_instances([replace(o, version=2) for o in some]),
+        "active counts": lambda tx: tx.active_counts(jobs),
+        "hold": lambda tx: tx.hold_instances(an_id(7)),
+        "release": lambda tx: tx.release_instances(an_id(7), NOON, NOON),
+        "wake queued": lambda tx: tx.wake_queued(an_id(8), NOON, 2),
+        "skip waiting": lambda tx: tx.skip_waiting(an_id(9), NOON, "JOB_DELETED"),
+        "active instances": lambda tx: tx.active_instances(an_id(4)),
+        "next free": lambda tx: tx.next_free_ms(an_id(4), NOON + (EACH - 3) * MINUTE),
+        "archive": lambda tx: tx.archive_runs(some),
+        "forget": lambda tx: tx.forget_requests(NOON),
+    }
+
+
+KINDS = ("sqlite-file", "mariadb", "mysql")
+SCANS = re.compile(r"^SCAN (?!listed|json_each|n\b|either)")
+SORTS = re.compile(r"TEMP B-TREE FOR (ORDER BY|LAST TERM)")
+
+
+def scans(kind: str, sql: str, plan: list[Any]) -> list[Any]:
+    """The lines of a plan that read a whole table or a whole index, or that sort to find a page."""
+    if kind.startswith("sqlite"):
+        lines = [line for *_, line in plan]
+        return [
+            line for line in lines if SCANS.search(line) or ("LIMIT" in sql and SORTS.search(line))
+        ]
+    found = []
+    for row in plan:
+        table, access, extra = row[2], row[4] if kind == "mysql" else row[3], str(row[-1])
+        stands = table is not None and not table.startswith("<") and table not in {"list", "n"}
+        whole = stands and access in {"ALL", "index"} and row[1] != "INSERT"
+        if whole or ("LIMIT" in sql and "filesort" in extra):
+            found.append(row)
+    return found
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_statement_scans(kind: str, open_empty: Callable[[str], SqlStore]) -> None:
+    plain = open_empty(kind)
+    fill(plain)
+    driver = WatchedDriver(plain._driver, kind)
+    store = SqlStore(driver)
+    store.read(lambda _: None)
+    bad: list[object] = []
+    for name, read in reads().items():
+        driver.plans.clear()
+        store.read(read)
+        bad += [(name, *scans(kind, *plan)) for plan in driver.plans if scans(kind, *plan)]
+    for name, write in writes().items():
+        driver.plans.clear()
+        store.transact(write)
+        bad += [(name, *scans(kind, *plan)) for plan in driver.plans if scans(kind, *plan)]
+    assert not bad
+    if kind != "sqlite-file":
+        pages_read_little(plain)
+
+
+def pages_read_little(store: SqlStore) -> None:
+    """What the server itself counts: an index that is used may still be read from end to end."""
+    for name, read in reads().items():
+        with store._driver.reading() as link:
+            link.query("FLUSH STATUS", {})
+        store.read(read)
+        with store._driver.reading() as link:
+            counted = link.query("SHOW SESSION STATUS LIKE 'Handler_read%%'", {})
+        total = sum(int(count) for _, count in counted)
+        assert total <= READ, (name, total, counted)
