@@ -205,10 +205,9 @@ def _started(scratch: Path) -> Iterator[Server]:
         _unavailable(f"mariadb-install-db failed: {installed.stderr or installed.stdout}")
     server = Server("127.0.0.1", _free_port(), ca_file=_certificates(scratch))
     log = (scratch / "log").open("w+")
-    # A server that starts deletes what it takes for its leftovers in /tmp: the tables of its neighbours.
-    (scratch / "tmp").mkdir()
+    # Its own temporary folder: a server that starts deletes what looks like its leftovers in /tmp, which
+    # may be a neighbour's tables.
     options = [
-        f"--tmpdir={scratch}/tmp",
         "--no-defaults", *as_user, f"--datadir={scratch}/data",
         f"--tmpdir={scratch}", f"--socket={scratch}/socket",
         f"--port={server.port}", "--bind-address=127.0.0.1", "--skip-name-resolve", "--skip-log-bin",
