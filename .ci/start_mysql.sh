@@ -98,7 +98,6 @@ fi
 
 # ---- 3. start ----------------------------------------------------------------
 alive && { echo "already running: pid $(cat "$PIDF")"; exit 0; }
-mkdir -p "$DIR/tmp"
 cat >"$DIR/init.sql" <<'SQL'
 CREATE USER IF NOT EXISTS root@'127.0.0.1' IDENTIFIED BY '';
 GRANT ALL ON *.* TO root@'127.0.0.1' WITH GRANT OPTION;
@@ -107,7 +106,7 @@ SQL
 mkdir -p "$DIR/tmp"
 mysqld --port="$PORT" --tmpdir="$DIR/tmp" --bind-address=127.0.0.1 --mysqlx=OFF --socket="$SOCK" \
   --pid-file="$PIDF" --init-file="$DIR/init.sql" \
-  --tmpdir="$DIR/tmp" --disable-log-bin --innodb-flush-log-at-trx-commit=0 ${MYSQLD_OPTS:-} </dev/null >>"$DIR/stdout.log" 2>&1 &
+  --disable-log-bin --innodb-flush-log-at-trx-commit=0 ${MYSQLD_OPTS:-} </dev/null >>"$DIR/stdout.log" 2>&1 &
 P=$!
 for _ in $(seq 600); do
   grep -q 'ready for connections' "$LOG" 2>/dev/null && alive && (exec 3<>"/dev/tcp/127.0.0.1/$PORT") 2>/dev/null && {

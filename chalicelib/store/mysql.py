@@ -13,6 +13,7 @@ and its result stands; not there, it is repeated. So nothing is done twice, what
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -62,7 +63,12 @@ class MysqlLink:
             f"SET SESSION sql_mode = '{MODES}', innodb_lock_wait_timeout = {lock_wait_s}, "
             "time_zone = '+00:00'"
         )
-        [[mode, identity]] = self.query("SELECT @@SESSION.sql_mode, UUID()", {})
+        asked = "SELECT @@SESSION.sql_mode, UUID(), VERSION()"
+        [[mode, identity, version]] = self.query(asked, {})
+        if too_old(version):
+            raise Unavailable(
+                f"{self._address} is {version}; Noonday needs MySQL 8.0.16 or MariaDB 10.6, or newer"
+            )
         if STRICT not in mode:
             raise Unavailable(f"{self._address} does not keep to strict mode; it says {mode!r}")
         self.identity = identity
@@ -142,6 +148,12 @@ class MysqlLink:
             if isinstance(failure, Unavailable) or getattr(failure, "lost", False):
                 self.usable = False
             raise failure from error
+
+
+def too_old(version: str) -> bool:
+    """Whether the server lacks SKIP LOCKED, JSON_TABLE or CHECK."""
+    numbers = tuple(int(part) for part in re.findall(r"\d+", version)[:3])
+    return numbers < ((10, 6) if "mariadb" in version.lower() else (8, 0, 16))
 
 
 class MysqlDriver:

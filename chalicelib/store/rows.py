@@ -28,10 +28,7 @@ def as_list(values: Iterable[str]) -> str:
 
 
 def batches(rows: Iterable[JsonRow]) -> Iterator[str]:
-    """The rows as JSON arrays, each small enough for one statement.
-
-    SQLite ends a text of JSON at its first NUL, so that becomes the sign for what cannot be shown.
-    """
+    """The rows as JSON arrays, each small enough for one statement."""
     texts: list[str] = []
     size = 0
     for row in rows:
@@ -46,7 +43,11 @@ def batches(rows: Iterable[JsonRow]) -> Iterator[str]:
 
 
 def _text(value: Any) -> Any:
-    return value.replace("\0", "\N{REPLACEMENT CHARACTER}") if isinstance(value, str) else value
+    """What output of programs may hold and no JSON column takes: NUL, and halves of surrogate pairs."""
+    if not isinstance(value, str) or (value.isascii() and "\0" not in value):
+        return value
+    whole = value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return whole.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def slices(ids: Iterable[str]) -> Iterator[list[str]]:

@@ -284,6 +284,6 @@ def test_superseded_runs_are_history(store: SqlStore) -> None:
     assert store.read(lambda reader: reader.runs([])) == {}
 
 
-def test_a_character_that_no_text_has_is_replaced(store: SqlStore) -> None:
-    insert(store, an_instance(0, error="binary \0 output"))
-    assert read(store, an_instance(0)).error == "binary \N{REPLACEMENT CHARACTER} output"
+def test_characters_that_no_text_has_are_replaced(store: SqlStore) -> None:
+    insert(store, an_instance(0, error="binary \0 \udc80 \ud83c\udf55 output"))
+    assert read(store, an_instance(0)).error == "binary \ufffd \ufffd 🍕 output"

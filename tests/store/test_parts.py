@@ -15,6 +15,7 @@ from chalicelib.model.errors import Unavailable
 from chalicelib.store import SqlStore, open_store
 from chalicelib.store.failures import Repeat
 from chalicelib.store.fair_lock import FairLock
+from chalicelib.store.mysql import too_old
 from chalicelib.store.pool import Pool
 from chalicelib.store.statements import Statements, named, pyformat
 from tests.store.builders import JOB, NOON, a_job, insert_jobs
@@ -185,3 +186,21 @@ def test_a_store_that_is_closed() -> None:
     store.close()
     with pytest.raises(Unavailable, match="is closed"):
         store.read(lambda reader: reader.owners())
+
+
+@pytest.mark.parametrize(
+    ("version", "refused"),
+    [
+        ("9.7.4-2", False),
+        ("8.0.16", False),
+        ("8.0.15-log", True),
+        ("8.4.3", False),
+        ("5.7.44", True),
+        ("10.11.19-MariaDB-0+deb12u1", False),
+        ("10.6.0-MariaDB", False),
+        ("10.5.29-MariaDB-log", True),
+        ("11.8.2-MariaDB", False),
+    ],
+)
+def test_servers_that_are_too_old(version: str, *, refused: bool) -> None:
+    assert too_old(version) is refused
