@@ -46,8 +46,8 @@ def definition(name: str, **fields: Any) -> dict[str, Any]:
 def submitted(api: DescribedApi, name: str) -> Callable[..., Any]:
     """Submits a job with these fields; its document."""
 
-    def submit(*, schedule: bool = False, **fields: Any) -> Any:
-        path = "/jobs?schedule=true" if schedule else "/jobs"
+    def submit(*, scheduled: bool = False, **fields: Any) -> Any:
+        path = "/jobs?schedule=true" if scheduled else "/jobs"
         answer: Answer = api("POST", path, definition(name, **fields))
         assert answer.status == 201, answer.body
         return answer.body

@@ -342,7 +342,7 @@ COMMANDS = {
 def test_a_command_that_cannot_be(
     api: DescribedApi, submitted: Submitted, command: str, body: Any, field: str, said: str
 ) -> None:
-    job = submitted(schedule=True)
+    job = submitted(scheduled=True)
     path = f"/jobs/{job['id']}"
     if command == "resume":
         job = api("POST", f"{path}/suspend", {}).body

@@ -54,7 +54,7 @@ def test_a_command_that_is_repeated_is_no_error(api: DescribedApi, submitted: Su
 
 
 def test_submit_and_schedule_says_when_it_fires(submitted: Submitted) -> None:
-    job = submitted(schedule=True)
+    job = submitted(scheduled=True)
     assert (job["state"], job["next_time"]) == ("SCHEDULED", "2026-06-01T00:00:00Z")
 
 
@@ -70,7 +70,7 @@ def test_a_dry_run_says_what_would_be_and_changes_nothing(api: DescribedApi, nam
 
 
 def test_a_suspension_says_who_why_and_how_long(api: DescribedApi, submitted: Submitted) -> None:
-    path = f"/jobs/{submitted(schedule=True)['id']}"
+    path = f"/jobs/{submitted(scheduled=True)['id']}"
     until = {"until": "2026-07-01T02:00:00+02:00", "reason": "the warehouse moves"}
     suspension = api("POST", f"{path}/suspend", until).body["suspension"]
     assert suspension["by"] == "local"
