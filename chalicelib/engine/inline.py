@@ -48,7 +48,7 @@ class RunControl:
         self._deadline_ms = instance.deadline_ms
         self._look = threading.Event()
         self._done = False
-        self.lost = False
+        self._lost = False
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._cancels: list[Callable[[], None]] = []
@@ -83,6 +83,10 @@ class RunControl:
 
         if not self._write(begun) or self.stopping:
             raise RunTaken
+
+    @property
+    def lost(self) -> bool:
+        return self._lost
 
     @property
     def stopping(self) -> bool:
@@ -139,7 +143,7 @@ class RunControl:
             return after
 
         after = self._engine.store.transact(unit)
-        self.lost = after is None
+        self._lost = after is None
         if after is None or after.stop is not None:
             self._request_stop()
         return after is not None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
@@ -263,6 +263,11 @@ class Control(Protocol):
         ...
 
     @property
+    def lost(self) -> bool:
+        """The claim went to somebody else, who looks after the run now: leave it alone and return."""
+        ...
+
+    @property
     def stopping(self) -> bool:
         """Somebody asked this run to stop, or the claim was lost: cancel and return."""
         ...
@@ -302,8 +307,13 @@ class LaunchRequest:
 class Targets(Protocol):
     """All kinds of target, by name."""
 
-    def validate(self, target: Mapping[str, Any]) -> None:
-        """Raises InvalidInput with fields under ``target``: unknown kind, fields, connection, host…"""
+    def validate(
+        self, target: Mapping[str, Any], parameters: Collection[str] | None = None
+    ) -> None:
+        """Raises InvalidInput with fields under ``target``: unknown kind, fields, connection, host…
+
+        ``parameters``: the names that the definition declares; None when they are not known here.
+        """
         ...
 
     def style(self, kind: str) -> Style: ...

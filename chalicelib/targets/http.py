@@ -22,7 +22,7 @@ from chalicelib.targets.http_addresses import (
     forbidden_literal,
     system_resolver,
 )
-from chalicelib.targets.kind import Check, InlineKind, check_of, claim_lost
+from chalicelib.targets.kind import Check, InlineKind, check_of
 from chalicelib.targets.run_log import RunLog
 
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -159,7 +159,7 @@ def outcome_of_stop(failed: Failed, control: Control, log: RunLog) -> Outcome:
     if not control.stopping:
         return failed
     log.say("stopped")
-    return Dropped() if claim_lost(control) else Stopped(log_path=log.path)
+    return Dropped() if control.lost else Stopped(log_path=log.path)
 
 
 def url_complaint(url: str, check: Check) -> str | None:

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, Protocol, TypeVar, runtime_checkable
+from typing import Any, ClassVar, Generic, TypeVar
 
 from pydantic import ValidationInfo
 
@@ -101,19 +101,6 @@ class StartedKind(Kind[S]):
     @abstractmethod
     def cancel(self, requests: Sequence[LaunchRequest]) -> Sequence[Outcome]:
         """Ask them to end; Pending until the target confirms."""
-
-
-@runtime_checkable
-class TellsLoss(Protocol):
-    """A Control that tells a claim that went to somebody else from a stop that was asked for."""
-
-    @property
-    def lost(self) -> bool: ...
-
-
-def claim_lost(control: Control) -> bool:
-    """Whether somebody else goes on with this run: what outlives us is then left alone."""
-    return isinstance(control, TellsLoss) and control.lost
 
 
 A = TypeVar("A")

@@ -23,7 +23,7 @@ from chalicelib.engine.ports import Control, LaunchRequest
 from chalicelib.model.document import Document
 from chalicelib.targets.configuration import TargetSettings
 from chalicelib.targets.files import Folders, drafting
-from chalicelib.targets.kind import InlineKind, check_of, claim_lost
+from chalicelib.targets.kind import InlineKind, check_of
 from chalicelib.targets.process_folder import Folder, Phase
 from chalicelib.targets.process_runner import machine
 from chalicelib.targets.process_watch import Watch
@@ -129,7 +129,7 @@ class ProcessKind(InlineKind[ProcessTarget]):
             if folder.may_be_at_work():  # then a failure would let another token begin beside it
                 return Unknown(error=f"the program cannot be watched: {error}")
             raise
-        if claim_lost(control):  # whoever has the claim now goes on waiting
+        if control.lost:  # whoever has the claim now goes on waiting
             return Dropped()
         if folder.stopped() or phase is Phase.FREE:
             return Stopped(log_path=log if folder.has_begun() else None)
@@ -194,7 +194,7 @@ def _begin(request: LaunchRequest, control: Control, folder: Folder) -> None:
     try:
         control.begin({"folder": str(folder.path), "machine": machine()})
     except RunTaken:
-        if request.handle is None or not control.stopping or claim_lost(control):
+        if request.handle is None or not control.stopping or control.lost:
             raise
 
 

@@ -16,7 +16,6 @@ from time import monotonic
 
 from chalicelib.engine.ports import Control
 from chalicelib.targets import process_runner
-from chalicelib.targets.kind import claim_lost
 from chalicelib.targets.process_folder import Folder, Phase
 
 GRACE_SECONDS = 10.0
@@ -105,7 +104,7 @@ class Watch:
             if phase is Phase.FREE and not self._running():
                 self._start()
             return False
-        if claim_lost(self._control):
+        if self._control.lost:
             return True
         if phase is Phase.BEGUN:
             self._end()

@@ -17,7 +17,7 @@ from chalicelib.model.violations import problems_of
 from chalicelib.targets.configuration import TargetSettings
 from chalicelib.targets.files import Folders, OutsideFiles
 from chalicelib.targets.http import HttpKind
-from chalicelib.targets.kind import AnyKind, Check, InlineKind, StartedKind, broken, claim_lost
+from chalicelib.targets.kind import AnyKind, Check, InlineKind, StartedKind, broken
 from chalicelib.targets.process import ProcessKind
 from chalicelib.targets.sql import SqlKind
 
@@ -73,7 +73,7 @@ class TargetRegistry:
         except OutsideFiles as error:  # a folder became a link after it was checked
             return Failed(error=str(error), retry=False)
         except RunTaken:  # nothing of ours runs; only the holder of the claim can settle a stop
-            return Stopped() if control.stopping and not claim_lost(control) else Dropped()
+            return Stopped() if control.stopping and not control.lost else Dropped()
         except Exception as error:  # noqa: BLE001 - the port promises an outcome, whatever a driver raises
             return broken(error)
 

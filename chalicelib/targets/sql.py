@@ -15,7 +15,7 @@ from chalicelib.model.template import NAMES, TIMES
 from chalicelib.targets import sql_statement
 from chalicelib.targets.configuration import Connection, TargetSettings
 from chalicelib.targets.files import Draft, Folders, OutsideFiles, drafting
-from chalicelib.targets.kind import Check, InlineKind, check_of, claim_lost, templated
+from chalicelib.targets.kind import Check, InlineKind, check_of, templated
 from chalicelib.targets.run_log import RunLog
 from chalicelib.targets.sql_rows import Format, csv_line, format_of, writer
 from chalicelib.targets.sql_session import Answer, EarlierSession, Session, SqlFailure
@@ -119,7 +119,7 @@ class SqlKind(InlineKind[SqlTarget]):
         except (SqlFailure, OutsideFiles, OSError) as error:
             if control.stopping:
                 log.say("stopped")
-                return Dropped() if claim_lost(control) else Stopped(log_path=log.path)
+                return Dropped() if control.lost else Stopped(log_path=log.path)
             log.say(f"failed: {error}")
             retry = error.retry if isinstance(error, SqlFailure) else isinstance(error, OSError)
             return Failed(error=str(error), retry=retry, log_path=log.path)

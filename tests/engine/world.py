@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -90,7 +90,10 @@ class RecordingTargets:
     cancelled: list[str] = field(default_factory=list)
     when_cancelled: Outcome = field(default_factory=Pending)
 
-    def validate(self, target: Mapping[str, Any]) -> None:
+    def validate(
+        self, target: Mapping[str, Any], parameters: Collection[str] | None = None
+    ) -> None:
+        del parameters
         if target.get("kind") not in ("started", "inline"):
             raise InvalidInput([Problem("target.kind", "is unknown", target.get("kind"))])
 

@@ -214,6 +214,6 @@ def _problems(engine: Engine, definition: Definition, now: int) -> Iterator[Prob
         yield from error.problems
     yield from problems_in(definition.target, definition.parameters)
     try:
-        engine.targets.validate(definition.target)
+        engine.targets.validate(definition.target, definition.parameters)
     except InvalidInput as error:
         yield from error.problems
