@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import IO, Any, NoReturn
 from urllib.parse import urlsplit
 
 import pymysql
@@ -33,10 +33,17 @@ __all__ = ["EVERY_KIND", "SERVERS", "Server", "empty_url", "mariadb", "mysql", "
 
 SERVERS = ("mariadb", "mysql")
 EVERY_KIND = ("sqlite-memory", "sqlite-file", *SERVERS)
-START_S = 30
+START_S = 60
+TRIES = 3
 _SBIN = "/usr/local/sbin:/usr/sbin:/sbin"
-# The server dies with the test process: its guard waits for the end of the pipe that the process holds.
-_GUARD = '"$@" & server=$!; read -r _; kill -KILL "$server"; wait "$server" 2>/dev/null'
+# The server dies with the test process: a reader waits for the end of the pipe that the process holds.
+_GUARD = """
+exec 3<&0
+"$@" 3<&- & server=$!
+(read -r _ <&3; kill -KILL "$server") & reader=$!
+wait "$server"
+kill "$reader"
+"""
 
 
 @dataclass(slots=True)
@@ -203,14 +210,29 @@ def _started(scratch: Path) -> Iterator[Server]:
     )  # fmt: skip
     if installed.returncode:
         _unavailable(f"mariadb-install-db failed: {installed.stderr or installed.stdout}")
-    server = Server("127.0.0.1", _free_port(), ca_file=_certificates(scratch))
-    log = (scratch / "log").open("w+")
-    # Its own temporary folder: a server that starts deletes what looks like its leftovers in /tmp, which
-    # may be a neighbour's tables.
+    ca_file = _certificates(scratch)
+    for _ in range(TRIES):  # another process may take the port between its choice and its use
+        server = Server("127.0.0.1", _free_port(), ca_file=ca_file)
+        with (
+            (scratch / "log").open("w+") as log,
+            _guarded(scratch, server.port, as_user, log) as guard,
+        ):
+            if _answers(server, guard, scratch):
+                yield server
+                return
+            log.seek(0)
+            said = log.read()[-2000:]
+    _unavailable(f"mariadbd did not start: {said}")
+
+
+@contextmanager
+def _guarded(
+    scratch: Path, port: int, as_user: list[str], log: IO[str]
+) -> Iterator[subprocess.Popen[bytes]]:
     options = [
         "--no-defaults", *as_user, f"--datadir={scratch}/data",
         f"--tmpdir={scratch}", f"--socket={scratch}/socket",
-        f"--port={server.port}", "--bind-address=127.0.0.1", "--skip-name-resolve", "--skip-log-bin",
+        f"--port={port}", "--bind-address=127.0.0.1", "--skip-name-resolve", "--skip-log-bin",
         "--innodb-flush-log-at-trx-commit=0", "--innodb-doublewrite=0", "--innodb-buffer-pool-size=256M",
         f"--ssl-ca={scratch}/ca.pem", f"--ssl-cert={scratch}/server.pem", f"--ssl-key={scratch}/server.key",
     ]  # fmt: skip
@@ -219,25 +241,22 @@ def _started(scratch: Path) -> Iterator[Server]:
         stdin=subprocess.PIPE, stdout=log, stderr=log,
     )  # fmt: skip
     try:
-        if not _answers(server, guard):
-            log.seek(0)
-            _unavailable(f"mariadbd did not start: {log.read()[-2000:]}")
-        yield server
+        yield guard
     finally:
         guard.communicate()
-        log.close()
 
 
-def _answers(server: Server, process: subprocess.Popen[bytes]) -> bool:
+def _answers(server: Server, process: subprocess.Popen[bytes], scratch: Path) -> bool:
+    """Whether it is up, and it is ours: another server may have been quicker to take the port."""
     deadline = time.monotonic() + START_S
     never = threading.Event()
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            server.execute("SELECT 1")
+            [[folder]] = server.execute("SELECT @@datadir")
         except pymysql.err.Error:
             never.wait(0.05)
         else:
-            return True
+            return Path(folder) == scratch / "data"
     return False
 
 
