@@ -57,12 +57,13 @@ class Gone(Exception):
 
 
 class Connection:
-    """A client's socket and what has been read from it ahead."""
+    """A client's socket and what has been read from it ahead. ``refused``: it may still be sending."""
 
     def __init__(self, sock: socket.socket, peer: str) -> None:
         self.sock = sock
         self.peer = peer
         self.idle_since = time.monotonic()
+        self.refused = False
         self._ahead = bytearray()
 
     @property

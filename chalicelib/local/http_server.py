@@ -217,6 +217,7 @@ class HttpServer:
                 if not keep:
                     return False
             except Refused as refused:
+                connection.refused = True
                 with suppress(OSError):
                     response = self._refuse(refused.status, refused.message)
                     self._write(connection, response, keep=False)
@@ -261,17 +262,21 @@ def _head(response: HttpResponse, *, keep: bool) -> bytes:
 
 
 def _close(connection: Connection) -> None:
-    """Let the client read the answer before it learns that we stopped reading (RFC 9112, 9.6)."""
-    sock = connection.sock
+    """Who may still be sending reads the answer before it learns that we stopped (RFC 9112, 9.6)."""
     with suppress(OSError):
-        sock.shutdown(socket.SHUT_WR)
-        deadline = time.monotonic() + 1.0
-        read = 0
-        while read < 16_000_000 and (left := deadline - time.monotonic()) > 0:
-            sock.settimeout(left)
-            data = sock.recv(262_144)
-            if not data:
-                break
-            read += len(data)
+        if connection.refused or connection.has_more:
+            _read_on(connection.sock)
     with suppress(OSError):
-        sock.close()
+        connection.sock.close()
+
+
+def _read_on(sock: socket.socket) -> None:
+    """Take what still comes, for a second at most, and throw it away."""
+    sock.shutdown(socket.SHUT_WR)
+    deadline, read = time.monotonic() + 1.0, 0
+    while read < 16_000_000 and (left := deadline - time.monotonic()) > 0:
+        sock.settimeout(left)
+        data = sock.recv(262_144)
+        if not data:
+            return
+        read += len(data)

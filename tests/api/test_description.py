@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import tomllib
 from typing import Any
 
 from openapi_spec_validator import validate
@@ -9,6 +12,7 @@ from openapi_spec_validator import validate
 from app import app
 from chalicelib.api import operations
 from tests.api.described import DescribedApi
+from tests.local.server import ROOT
 
 
 def test_it_is_openapi(api: DescribedApi) -> None:
@@ -50,6 +54,20 @@ def test_variables_of_one_level_have_one_name() -> None:
             if part.startswith("{"):
                 names.setdefault(tuple(parts[:place]), set()).add(part)
     assert all(len(variables) == 1 for variables in names.values())
+
+
+def test_it_names_the_version_of_the_package(api: DescribedApi) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert api.description["info"]["version"] == project["version"]
+
+
+def test_importing_the_app_reaches_for_nothing_of_amazons() -> None:
+    """Every Lambda function pays for what app.py imports; boto3 and its like are paid by who uses them."""
+    script = "import app, sys; print(*sorted(name.partition('.')[0] for name in sys.modules))"
+    command = [sys.executable, "-c", script]
+    loaded = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    unwanted = {"boto3", "botocore", "pymysql", "click", "yaml", "rich", "requests", "http.server"}
+    assert unwanted.isdisjoint(loaded.split())
 
 
 def test_head_is_get_without_its_body(api: DescribedApi) -> None:
