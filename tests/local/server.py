@@ -196,6 +196,7 @@ def _url(process: subprocess.Popen[str], said: list[str]) -> str:
                 return match[1]
     finally:
         patience.cancel()
+    process.stdout.close()
     raise AssertionError(f"the server did not come up: {said}, exit code {process.wait()}")
 
 
