@@ -17,7 +17,7 @@ Gap = Literal["shift", "skip"]
 Overlap = Literal["first", "last", "both"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Clock:
     """Pieces of the UTC line: ``[starts[i], starts[i + 1])`` fires at local times by ``offsets[i]``.
 

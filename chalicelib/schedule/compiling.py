@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -19,7 +17,8 @@ from chalicelib.model.instants import (
 )
 from chalicelib.model.schedule import Schedule
 from chalicelib.schedule.absolute import Every, Instants, Once, StartingAt
-from chalicelib.schedule.clock import clock_of
+from chalicelib.schedule.civil import DAY
+from chalicelib.schedule.clock import Overlap, clock_of
 from chalicelib.schedule.cron import Cron
 from chalicelib.schedule.cron_dialects import parse_eventbridge, parse_unix
 from chalicelib.schedule.cron_parser import CronError, parse_quartz
@@ -28,6 +27,7 @@ from chalicelib.schedule.timetable import Timetable
 from chalicelib.schedule.zoned import Zoned
 
 _KINDS = ("frequency", "cron", "every", "at")
+_UTC = zone("UTC")
 _WALL_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  a wall clock has no zone
 
 
@@ -56,11 +56,10 @@ def with_start(schedule: Schedule, submitted_ms: int) -> Schedule:
 
 @lru_cache(maxsize=4096)
 def _compile(schedule: Schedule, submitted_ms: int) -> Timetable:
-    problems: list[Problem] = []
-    parts = _Parts(schedule, submitted_ms, problems)
-    timetable = parts.timetable()
-    if timetable is None or problems:
-        raise InvalidInput(problems)
+    reading = _Reading(schedule)
+    timetable = reading.timetable(submitted_ms)
+    if timetable is None:
+        raise InvalidInput(reading.problems)
     return timetable
 
 
@@ -78,45 +77,31 @@ def parse_cron(schedule: Schedule) -> Cron | int:
     return parse_quartz(expression)
 
 
-@dataclass(frozen=True, slots=True)
-class _Parts:
-    """One schedule on its way to a timetable; what is wrong is added to ``problems``."""
+class _Reading:
+    """One schedule on its way to a timetable; whatever is wrong with a field is collected."""
 
-    schedule: Schedule
-    submitted_ms: int
-    problems: list[Problem]
+    def __init__(self, schedule: Schedule) -> None:
+        self.schedule = schedule
+        self.problems: list[Problem] = []
 
-    def timetable(self) -> Timetable | None:
-        written = [kind for kind in _KINDS if getattr(self.schedule, kind) is not None]
-        self.problems.extend(_about_kinds(written, self.schedule))
+    def timetable(self, submitted_ms: int) -> Timetable | None:
+        schedule = self.schedule
+        self.problems += _about_kinds(schedule)
         place = self._zone()
-        cron = self._cron()
-        step_ms = self._every()
-        start_ms = self._instant("start", place)
-        end_ms = self._instant("end", place)
-        at_ms = self._at(place)
+        cron, step_ms, at_ms = self._cron(), self._every(), self._at(place)
+        start_ms, end_ms = self._instant("start", place), self._instant("end", place)
         if self.problems or place is None:
             return None
         if start_ms is None:
-            start_ms = self.submitted_ms if at_ms is None else at_ms
+            start_ms = submitted_ms if at_ms is None else at_ms
         if end_ms is not None and end_ms <= start_ms:
-            self.problems.append(_empty(self.schedule, start_ms, end_ms))
+            self.problems.append(_empty(schedule, start_ms, end_ms))
             return None
-        start = start_ms // 1000
-        instants: Instants
-        if at_ms is not None:
-            instants = Once(at_ms // 1000)
-        elif step_ms is not None:
-            instants = Every(start, step_ms // 1000)
-        elif isinstance(cron, int):
-            instants = Every(start, cron)
-        elif cron is not None:
-            instants = _cron_instants(cron, self.schedule)
-        else:
-            instants = _frequency_instants(self.schedule, start, place)
+        instants = _instants(schedule, place, start_ms // 1000, cron, step_ms, at_ms)
         timetable = Timetable(place, start_ms, end_ms, instants)
         if timetable.next_after(start_ms - 1) is None:
-            self.problems.append(_never(written[0], timetable, self.schedule))
+            self.problems.append(_never(timetable, schedule))
+            return None
         return timetable
 
     def _zone(self) -> ZoneInfo | None:
@@ -140,50 +125,37 @@ class _Parts:
         if self.schedule.every is None:
             return None
         try:
-            ms = parse_duration(self.schedule.every)
-            if ms % 1000:
-                raise ValueError(
-                    f"{self.schedule.every!r} is not in whole seconds; write PT1S or more"
-                )
+            return _whole_seconds(parse_duration(self.schedule.every), self.schedule.every)
         except ValueError as error:
             self._refuse("every", error)
             return None
-        return ms
 
     def _instant(self, field: str, place: ZoneInfo | None) -> int | None:
         text = getattr(self.schedule, field)
         if text is None:
             return None
         try:
-            ms = parse_instant(text, place or ZoneInfo("UTC"))
-            if ms % 1000:
-                raise ValueError(f"{text!r} is not a whole second; schedules fire on whole seconds")
+            return _whole_seconds(parse_instant(text, place or _UTC), text)
         except ValueError as error:
             self._refuse(field, error)
             return None
-        return ms
 
     def _at(self, place: ZoneInfo | None) -> int | None:
         """A local time that does not exist or comes twice follows the policies; both would not be once."""
         plain = self._instant("at", place)
-        if plain is None or place is None or self.schedule.at is None:
+        text = self.schedule.at
+        if plain is None or place is None or text is None:
             return plain
-        wall = _wall(self.schedule.at)
+        wall = _wall(text)
         if wall is None:
             return plain
-        overlap = "last" if self.schedule.dst_overlap == "last" else "first"
+        overlap: Overlap = "last" if self.schedule.dst_overlap == "last" else "first"
         clock = clock_of(self.schedule.timezone, self.schedule.dst_gap, overlap)
-        found = Zoned(Once(wall), clock).at_or_after(wall - 2 * 86_400)
+        found = Zoned(Once(wall), clock).at_or_after(wall - 2 * DAY)
         if found is None:
-            message = (
-                f"{self.schedule.at!r} does not exist in {place.key}, where the clocks skip it"
-            )
-            self.problems.append(
-                Problem(
-                    "schedule.at",
-                    f"{message}; say dst_gap: shift, or another time",
-                    self.schedule.at,
-                )
+            self._refuse(
+                "at",
+                ValueError(f"{text!r} is a time that the clocks of {place.key} skip; {_GAP_HINT}"),
             )
             return None
         return found * 1000
@@ -192,6 +164,35 @@ class _Parts:
         self.problems.append(
             Problem(f"schedule.{field}", str(error), getattr(self.schedule, field))
         )
+
+
+_GAP_HINT = "say dst_gap: shift, or another time"
+
+
+def _whole_seconds(ms: int, text: str) -> int:
+    if ms % 1000:
+        raise ValueError(f"{text!r} is not in whole seconds; leave out the fraction")
+    return ms
+
+
+def _instants(
+    schedule: Schedule,
+    place: ZoneInfo,
+    start: int,
+    cron: Cron | int | None,
+    step_ms: int | None,
+    at_ms: int | None,
+) -> Instants:
+    """Whichever of the four kinds was read; the fourth is the frequency."""
+    if isinstance(cron, Cron):
+        return _cron_instants(cron, schedule)
+    if cron is not None:
+        return Every(start, cron)
+    if step_ms is not None:
+        return Every(start, step_ms // 1000)
+    if at_ms is not None:
+        return Once(at_ms // 1000)
+    return _frequency_instants(schedule, start, place)
 
 
 def _cron_instants(cron: Cron, schedule: Schedule) -> Instants:
@@ -208,7 +209,7 @@ def _frequency_instants(schedule: Schedule, start: int, place: ZoneInfo) -> Inst
     wall = None if schedule.start is None else _wall(schedule.start)
     if wall is not None:
         return Zoned(frequency_walls(schedule.frequency, wall), clock)
-    shown = (datetime.fromtimestamp(start, UTC).astimezone(place)).replace(tzinfo=None)
+    shown = datetime.fromtimestamp(start, UTC).astimezone(place).replace(tzinfo=None)
     anchor = (shown - _WALL_EPOCH) // timedelta(seconds=1)
     return StartingAt(start, Zoned(frequency_walls(schedule.frequency, anchor, first=1), clock))
 
@@ -221,16 +222,20 @@ def _wall(text: str) -> int | None:
     return (moment - _WALL_EPOCH) // timedelta(seconds=1)
 
 
-def _about_kinds(written: list[str], schedule: Schedule) -> Iterator[Problem]:
+def _about_kinds(schedule: Schedule) -> list[Problem]:
+    written = [kind for kind in _KINDS if getattr(schedule, kind) is not None]
+    if len(written) == 1 and (schedule.dialect == "quartz" or schedule.cron is not None):
+        return []
     choice = "exactly one of frequency, cron, every and at says when"
     if not written:
-        yield Problem("schedule", f"says no time; {choice}")
+        return [Problem("schedule", f"says no time; {choice}")]
     if len(written) > 1:
-        yield Problem("schedule", f"has {' and '.join(written)}; {choice}", written)
-    if schedule.dialect != "quartz" and schedule.cron is None:
-        yield Problem(
+        return [Problem("schedule", f"has {' and '.join(written)}; {choice}", written)]
+    return [
+        Problem(
             "schedule.dialect", "is the grammar of cron, and there is no cron", schedule.dialect
         )
+    ]
 
 
 def _empty(schedule: Schedule, start_ms: int, end_ms: int) -> Problem:
@@ -241,7 +246,8 @@ def _empty(schedule: Schedule, start_ms: int, end_ms: int) -> Problem:
     return Problem("schedule.end", message, schedule.end)
 
 
-def _never(kind: str, timetable: Timetable, schedule: Schedule) -> Problem:
+def _never(timetable: Timetable, schedule: Schedule) -> Problem:
+    kind = next(kind for kind in _KINDS if getattr(schedule, kind) is not None)
     value = getattr(schedule, kind)
     start = format_instant(timetable.start_ms)
     end = "the end of 2199" if timetable.end_ms is None else format_instant(timetable.end_ms)

@@ -6,7 +6,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from functools import lru_cache
 
-from chalicelib.schedule.civil import DAY, YEAR_STARTS, YEARS
+from chalicelib.schedule.civil import DAY, YEAR_STARTS
 from chalicelib.schedule.cron_days import DayRule, table_of
 from chalicelib.schedule.cron_fields import members
 
@@ -97,17 +97,24 @@ class Cron:
         return self._in_earlier_year(year)
 
     def _in_later_year(self, year: int) -> int | None:
-        for later in range(year + 1, YEARS):
-            mask = self._days.mask(later)
+        years = self.rule.years >> year + 1
+        while years:
+            step = (years & -years).bit_length()
+            year += step
+            years >>= step
+            mask = self._days.mask(year)
             if mask:
-                return (YEAR_STARTS[later] + (mask & -mask).bit_length() - 1) * DAY + self._first
+                return (YEAR_STARTS[year] + (mask & -mask).bit_length() - 1) * DAY + self._first
         return None
 
     def _in_earlier_year(self, year: int) -> int | None:
-        for earlier in range(year - 1, -1, -1):
-            mask = self._days.mask(earlier)
+        years = self.rule.years & (1 << year) - 1
+        while years:
+            year = years.bit_length() - 1
+            years ^= 1 << year
+            mask = self._days.mask(year)
             if mask:
-                return (YEAR_STARTS[earlier] + mask.bit_length() - 1) * DAY + self._last
+                return (YEAR_STARTS[year] + mask.bit_length() - 1) * DAY + self._last
         return None
 
 

@@ -20,10 +20,11 @@ from chalicelib.schedule.cron_fields import (
     every_value,
     values_of,
 )
-from chalicelib.schedule.cron_parser import CronError, Word, counted, day_rule, read, words_of
+from chalicelib.schedule.cron_parser import CronError, Fields, counted, day_rule, read
 
 _UNIX_FIELDS = tuple(
-    replace(field, wraps=False, lone_steps=False) for field in (MINUTES, HOURS, DAYS, MONTH)
+    replace(field, wraps=False, lone_steps=False, special="")
+    for field in (MINUTES, HOURS, DAYS, MONTH)
 )
 _UNIX_WEEKDAY = Field(
     "day of week",
@@ -59,25 +60,26 @@ def parse_unix(expression: str) -> Cron:
     Raises:
         CronError: something is not understood; all of it is named.
     """
-    words = words_of(expression)
-    if len(words) != 5:
-        raise CronError(expression, [_wrong_count(words)])
+    fields = Fields(expression)
+    if len(fields) != 5:
+        raise CronError(expression, [_wrong_count(fields)])
     complaints: list[str] = []
     minutes, hours, days, months = (
-        read(values_of, field, word, complaints)
-        for field, word in zip(_UNIX_FIELDS, words, strict=False)
+        read(values_of, field, fields, index, complaints)
+        for index, field in enumerate(_UNIX_FIELDS)
     )
-    week = read(values_of, _UNIX_WEEKDAY, words[4], complaints)
-    if None in (minutes, hours, days, months, week):
+    week = read(values_of, _UNIX_WEEKDAY, fields, 4, complaints)
+    if not (minutes and hours and days and months and week):
         raise CronError(expression, complaints)
+    month_day, week_day = fields.texts[2], fields.texts[4]
     rule = DayRule(
-        months or 0,
+        months,
         every_value(YEAR) >> FIRST_YEAR,
-        None if words[2].text == "*" else MonthDays(days or 0),
-        None if words[4].text == "*" else WeekDays(_sunday_first(week or 0)),
-        either=not (words[2].text.startswith("*") or words[4].text.startswith("*")),
+        None if month_day == "*" else MonthDays(days),
+        None if week_day == "*" else WeekDays(_sunday_first(week)),
+        either=not (month_day.startswith("*") or week_day.startswith("*")),
     )
-    return Cron(1, minutes or 0, hours or 0, rule)
+    return Cron(1, minutes, hours, rule)
 
 
 def _sunday_first(week: int) -> int:
@@ -85,13 +87,13 @@ def _sunday_first(week: int) -> int:
     return week & 0b111_1111 | week >> 7
 
 
-def _wrong_count(words: list[Word]) -> str:
-    first = words[0].text if words else ""
-    if len(words) == 1 and first.lower() in _MACROS:
+def _wrong_count(fields: Fields) -> str:
+    first = fields.texts[0] if fields else ""
+    if len(fields) == 1 and first.lower() in _MACROS:
         return f'"{first}" is a nickname (character 1); write {_MACROS[first.lower()]}'
-    hint = "; leave out dialect: unix for Quartz, which has 6 or 7" if len(words) in (6, 7) else ""
+    hint = "; leave out dialect: unix for Quartz, which has 6 or 7" if len(fields) in (6, 7) else ""
     return (
-        f"has {counted(words)}, and Unix has 5: "
+        f"has {counted(fields)}, and Unix has 5: "
         f"minute, hour, day of month, month, day of week{hint}"
     )
 
@@ -113,16 +115,16 @@ def parse_eventbridge(expression: str) -> Cron | int:
         )
     if match[1].lower() == "rate":
         return _rate(expression, match[2])
-    words = words_of(match[2], match.start(2))
-    if len(words) != 6:
+    fields = Fields(match[2], match.start(2))
+    if len(fields) != 6:
         raise CronError(
             expression,
-            [f"has {counted(words)}, and EventBridge has 6: {_EVENTBRIDGE_FIELDS}"],
+            [f"has {counted(fields)}, and EventBridge has 6: {_EVENTBRIDGE_FIELDS}"],
         )
     complaints: list[str] = []
-    minutes = read(values_of, MINUTES, words[0], complaints)
-    hours = read(values_of, HOURS, words[1], complaints)
-    rule = day_rule(words[2:], complaints)
+    minutes = read(values_of, MINUTES, fields, 0, complaints)
+    hours = read(values_of, HOURS, fields, 1, complaints)
+    rule = day_rule(fields, 2, complaints)
     if rule is None or minutes is None or hours is None:
         raise CronError(expression, complaints)
     return Cron(1, minutes, hours, rule)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeVar
 
@@ -26,6 +25,7 @@ from chalicelib.schedule.cron_fields import (
 )
 
 T = TypeVar("T")
+_EVERY_YEAR = every_value(YEAR)
 _WORD = re.compile(r"[^ \t\r\n]+")
 _BEFORE_LAST = re.compile(r"L(?:-(\d{1,2}))?(W?)", re.ASCII)
 _NEAREST = re.compile(r"(\d{1,2})W", re.ASCII)
@@ -41,16 +41,22 @@ class CronError(ValueError):
         self.messages = tuple(f"{expression}: {complaint}" for complaint in complaints)
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
-    """One field as it was written: where it begins (1 is the first character), and its upper case."""
+class Fields:
+    """The fields of an expression, parted by blanks, tabs and line ends only; ``offset`` precedes it."""
 
-    text: str
-    position: int
+    __slots__ = ("_offset", "_text", "texts")
 
-    @property
-    def upper(self) -> str:
-        return self.text.upper()
+    def __init__(self, text: str, offset: int = 0) -> None:
+        self.texts: list[str] = _WORD.findall(text)
+        self._text, self._offset = text, offset
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def position(self, index: int) -> int:
+        """Where a field begins; 1 is the first character."""
+        begin = [match.start() for match in _WORD.finditer(self._text)][index]
+        return self._offset + begin + 1
 
 
 @lru_cache(maxsize=4096)
@@ -60,35 +66,37 @@ def parse_quartz(expression: str) -> Cron:
     Raises:
         CronError: something is not understood; all of it is named.
     """
-    words = words_of(expression)
-    if len(words) not in (6, 7):
-        raise CronError(expression, [_wrong_count(words)])
+    fields = Fields(expression)
+    if len(fields) not in (6, 7):
+        raise CronError(expression, [_wrong_count(fields)])
     complaints: list[str] = []
-    seconds, minutes, hours = (
-        read(values_of, field, word, complaints)
-        for field, word in zip((SECONDS, MINUTES, HOURS), words, strict=False)
-    )
-    rule = day_rule(words[3:], complaints)
-    if complaints or rule is None or seconds is None or minutes is None or hours is None:
+    seconds = read(values_of, SECONDS, fields, 0, complaints)
+    minutes = read(values_of, MINUTES, fields, 1, complaints)
+    hours = read(values_of, HOURS, fields, 2, complaints)
+    rule = day_rule(fields, 3, complaints)
+    if rule is None or seconds is None or minutes is None or hours is None:
         raise CronError(expression, complaints)
     return Cron(seconds, minutes, hours, rule)
 
 
-def day_rule(words: Sequence[Word], complaints: list[str]) -> DayRule | None:
-    """Day of month, month, day of week and perhaps year; None with complaints."""
-    month_days = read(month_days_of, DAYS, words[0], complaints)
-    months = read(values_of, MONTH, words[1], complaints)
-    week_days = read(week_days_of, WEEKDAY, words[2], complaints)
-    years = read(values_of, YEAR, words[3], complaints) if len(words) > 3 else every_value(YEAR)
-    if (words[0].text == "?") == (words[2].text == "?"):
-        complaints.append(_both_days(words[0].text, words[2].text))
-    if complaints or months is None or years is None or month_days is None or week_days is None:
+def day_rule(fields: Fields, first: int, complaints: list[str]) -> DayRule | None:
+    """Day of month, month, day of week and perhaps year, from that field on; None with complaints."""
+    month_days = read(month_days_of, DAYS, fields, first, complaints)
+    months = read(values_of, MONTH, fields, first + 1, complaints)
+    week_days = read(week_days_of, WEEKDAY, fields, first + 2, complaints)
+    years: int | None = _EVERY_YEAR
+    if len(fields) > first + 3:
+        years = read(values_of, YEAR, fields, first + 3, complaints)
+    month_day, week_day = fields.texts[first], fields.texts[first + 2]
+    if (month_day == "?") == (week_day == "?"):
+        complaints.append(_both_days(month_day, week_day))
+    if complaints or not (months and years and month_days and week_days):
         return None
     return DayRule(
         months,
         years >> FIRST_YEAR,
-        month_days if isinstance(month_days, MonthDays) else None,
-        week_days if isinstance(week_days, WeekDays) else None,
+        None if isinstance(month_days, str) else month_days,
+        None if isinstance(week_days, str) else week_days,
     )
 
 
@@ -177,44 +185,46 @@ def _bad_weekday(text: str) -> tuple[str, str]:
 
 
 def read(
-    reader: Callable[[Field, str], T], field: Field, word: Word, complaints: list[str]
+    reader: Callable[[Field, str], T],
+    field: Field,
+    fields: Fields,
+    index: int,
+    complaints: list[str],
 ) -> T | None:
     """What the reader makes of a field; None, and a complaint, if it refuses it."""
+    text = fields.texts[index]
     try:
-        return reader(field, word.upper)
+        return reader(field, text.upper())
     except FieldError as error:
-        shown = word.text[error.offset : error.offset + len(error.text)]
-        where = f"(character {word.position + error.offset})"
+        shown = text[error.offset : error.offset + len(error.text)]
+        where = f"(character {fields.position(index) + error.offset})"
         remedy = f"; {error.remedy}" if error.remedy else ""
         complaints.append(f'"{shown}" in {field.name} {error.complaint} {where}{remedy}')
         return None
 
 
-def words_of(text: str, offset: int = 0) -> list[Word]:
-    """The fields of an expression; only blanks, tabs and line ends part them."""
-    return [Word(match[0], match.start() + 1 + offset) for match in _WORD.finditer(text)]
+def counted(fields: Fields) -> str:
+    return f"{len(fields)} field{'s' * (len(fields) != 1)}"
 
 
-def counted(words: Sequence[Word]) -> str:
-    return f"{len(words)} field{'s' * (len(words) != 1)}"
-
-
-def _wrong_count(words: Sequence[Word]) -> str:
-    if not words:
+def _wrong_count(fields: Fields) -> str:
+    if not fields:
         return "is empty; write six fields: second, minute, hour, day of month, month, day of week"
-    first = words[0].text
+    first = fields.texts[0]
     if first.startswith("@"):
         return f'"{first}" is no expression (character 1); write frequency: DAILY, or six fields of cron'
     if first.lower().startswith(("cron(", "rate(")):
         return f'"{first}" is EventBridge\'s way of writing; say dialect: eventbridge'
-    if len(words) == 5:
+    if len(fields) == 5:
         return (
             "has 5 fields, and Quartz has 6 or 7, the second first; "
             "say dialect: unix, or put 0 before them and ? for one of the days"
         )
-    extra = f' from "{words[7].text}" on (character {words[7].position})' if len(words) > 7 else ""
+    extra = (
+        f' from "{fields.texts[7]}" on (character {fields.position(7)})' if len(fields) > 7 else ""
+    )
     return (
-        f"has {counted(words)}{extra}, and Quartz has 6 or 7; write "
+        f"has {counted(fields)}{extra}, and Quartz has 6 or 7; write "
         "second, minute, hour, day of month, month, day of week, and perhaps year"
     )
 

@@ -155,18 +155,22 @@ class FrequencyOracle:
 
 @dataclass
 class Watched:
-    """The clocks of a zone, watched from one UTC second to another, in steps small enough to see all."""
+    """The clocks of a zone, watched from one UTC second to another, in steps small enough to see all.
+
+    ``also`` are seconds past the hour that the steps must meet, beside its quarters.
+    """
 
     zone: ZoneInfo
     begin: int
     end: int
     step: int = 0
+    also: int = 0
     shown: list[tuple[int, Wall]] = field(default_factory=list)
     skipped: list[tuple[int, Wall]] = field(default_factory=list)
     occurrences: dict[Wall, list[int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.step = self.step or _step(self.zone, self.begin, self.end)
+        self.step = self.step or gcd(self.also, _step(self.zone, self.begin, self.end))
         first = self.begin - (self.begin + _offset(self.zone, self.begin)) % self.step
         before: tuple[int, Wall] | None = None
         for at in range(first, self.end, self.step):

@@ -21,6 +21,7 @@ from tests.schedule.expressions import expression
 from tests.schedule.oracle import (
     CronOracle,
     FrequencyOracle,
+    Wall,
     Watched,
     changes_of,
     utc_fires,
@@ -58,10 +59,10 @@ def test_all_clock_changes(shard: int) -> None:
 def check_change(name: str, at: int) -> int:
     """Ten schedules around a clock change; how many cases that was."""
     zone = ZoneInfo(name)
-    watched = Watched(zone, at - 4 * DAY, at + 4 * DAY)
+    jumped = jumped_time(zone, at)
+    watched = Watched(zone, at - 4 * DAY, at + 4 * DAY, also=60 * jumped.minute)
     begin, end = at - 2 * DAY, at + 2 * DAY
-    step = watched.step // 60 if watched.step % 60 == 0 else 0
-    schedules = [*crons_near(zone, at, max(step, 1))] if step else [*crons_near(zone, at, 1)]
+    schedules = [*crons_near(zone, at, jumped)]
     for number, text in enumerate(schedules):
         gap, overlap = POLICIES[(at // 3600 + number) % 6]
         oracle = CronOracle(text)
@@ -73,26 +74,29 @@ def check_change(name: str, at: int) -> int:
     return len(schedules) + check_frequencies(name, zone, at, watched)
 
 
-def crons_near(zone: ZoneInfo, at: int, step: int) -> Iterator[str]:
+def jumped_time(zone: ZoneInfo, at: int) -> Wall:
+    """The first local time that a change skips or repeats."""
+    return min(wall_at(zone, at - 1) + timedelta(seconds=1), wall_at(zone, at)).replace(second=0)
+
+
+def crons_near(zone: ZoneInfo, at: int, jumped: Wall) -> Iterator[str]:
     """Expressions that name what the clocks show around a change, and some that name no hour."""
     before, after = wall_at(zone, at - 1), wall_at(zone, at)
-    jumped = min(before + timedelta(seconds=1), after)
     inside = jumped + timedelta(minutes=15)
     yield f"0 {jumped.minute} {jumped.hour} * * ?"
     yield f"0 {inside.minute} {inside.hour} * * ?"
     yield f"0 {inside.minute} {inside.hour} {inside.day} {inside.month} ?"
-    yield f"0 {inside.minute}/{max(step, 30)} {before.hour}-{(after.hour + 1) % 24} ? * *"
+    yield f"0 {inside.minute}/30 {before.hour}-{(after.hour + 1) % 24} ? * *"
     yield "0 0 0 * * ?"
     yield "0 0 */6 * * ?"
     yield "0 0,30 1,2,3 * * ?"
     yield "0 0 * * * ?"
-    yield f"0 {inside.minute % step}/{step} * * * ?"
+    yield f"0 {inside.minute % 15}/15 * * * ?"
 
 
 def check_frequencies(name: str, zone: ZoneInfo, at: int, watched: Watched) -> int:
     """Daily at the jumped time, from a local start three days before, which may not exist either."""
-    jumped = min(wall_at(zone, at - 1) + timedelta(seconds=1), wall_at(zone, at))
-    anchor = jumped.replace(second=0) - timedelta(days=3)
+    anchor = jumped_time(zone, at) - timedelta(days=3)
     for gap, overlap in POLICIES[at // 3600 % 3 :: 3]:
         text = anchor.isoformat()
         if anchor.year < 1970:
