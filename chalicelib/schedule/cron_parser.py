@@ -119,7 +119,8 @@ def month_days_of(field: Field, text: str) -> MonthDays | str:
         return MonthDays(1 << int(match[1]), nearest_weekday=True)
     if "W" in text or "L" in text:
         raise FieldError(text, *_bad_letter(text))
-    return MonthDays(values_of(field, text))
+    days = values_of(field, text)
+    return "*" if days == every_value(field) else MonthDays(days)
 
 
 def _before_last(text: str, match: re.Match[str]) -> MonthDays:
@@ -164,7 +165,8 @@ def week_days_of(field: Field, text: str) -> WeekDays | str:
         )
     if "L" in text or "W" in text.replace("WED", ""):
         raise FieldError(text, *_bad_weekday(text))
-    return WeekDays(values_of(field, text) >> 1)
+    days = values_of(field, text)
+    return "*" if days == every_value(field) else WeekDays(days >> 1)
 
 
 def _nth(field: Field, text: str, match: re.Match[str]) -> WeekDays:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from bisect import bisect_right
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
@@ -24,6 +25,10 @@ class Offsets:
 
     starts: tuple[int, ...]
     offsets: tuple[int, ...]
+
+    def index_at(self, second: int) -> int:
+        """Which of the offsets holds at a UTC second."""
+        return bisect_right(self.starts, second) - 1
 
 
 @lru_cache(maxsize=1024)
