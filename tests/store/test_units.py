@@ -13,7 +13,17 @@ from chalicelib.model.errors import Unavailable
 from chalicelib.model.states import InstanceState
 from chalicelib.store import SqlStore
 from chalicelib.store.failures import Repeat
-from tests.store.builders import JOB, NOON, a_job, an_event, an_instance, insert_jobs, moved
+from tests.store.builders import (
+    JOB,
+    NOON,
+    a_job,
+    an_event,
+    an_id,
+    an_instance,
+    insert_instances,
+    insert_jobs,
+    moved,
+)
 from tests.store.faulty import Faults, FaultyDriver
 
 
@@ -68,37 +78,40 @@ def test_a_closed_store_closes_twice(store: SqlStore) -> None:
     store.close()
 
 
-def claim(tx: Transaction) -> int:
+def claim(job_id: str) -> Callable[[Transaction], int]:
     """A unit like those of the engine: lock, count, write, record."""
-    [job] = tx.lock_jobs([JOB])
-    [one] = tx.lock_instances([an_instance(0).id])
-    if one.state is not InstanceState.WAITING:
-        return -1
-    active = tx.active_counts([JOB])[JOB]
-    tx.save_instances([moved(one, InstanceState.LAUNCHING)])
-    tx.save_jobs([job])
-    tx.insert_events([an_event(len(tx.events(EventFilter(), None)) + 1)])
-    return active
+    instance_id = an_instance(0, job_id).id
+
+    def unit(tx: Transaction) -> int:
+        [job] = tx.lock_jobs([job_id])
+        [one] = tx.lock_instances([instance_id])
+        if one.state is not InstanceState.WAITING:
+            return -1
+        active = tx.active_counts([job_id])[job_id]
+        tx.save_instances([moved(one, InstanceState.LAUNCHING)])
+        tx.save_jobs([job])
+        number = len(tx.events(EventFilter(limit=100), None))
+        tx.insert_events([an_event(number, job_id=job_id)])
+        return active
+
+    return unit
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["instead", "after"])
-def test_whatever_step_fails_the_unit_happens_once(
-    kind: str, open_empty: Callable[[str], SqlStore], *, after: bool
-) -> None:
+def test_whatever_step_fails_the_unit_happens_once(store: SqlStore, *, after: bool) -> None:
     step = 0
     while True:
         step += 1
-        store = open_empty(kind)
-        insert_jobs(store, a_job())
-        store.transact(lambda tx: tx.insert_instances([an_instance(0)]))
+        job, one = a_job(step), an_instance(0, an_id(step))
+        insert_jobs(store, job)
+        insert_instances(store, one)
         faults = Faults(step, lambda: Repeat("a deadlock", lost=True), after=after)
         failing = SqlStore(FaultyDriver(store._driver, faults), pause=lambda _: None)
-        assert failing.transact(claim) == 0
-        assert events(store) == [1]
-        [one] = store.read(lambda reader: reader.instances_by_id([an_instance(0).id]))
-        assert (one.state, one.version) == (InstanceState.LAUNCHING, 2)
-        store.close()
-        if faults.steps < step * 2:
+        assert failing.transact(claim(job.id)) == 0
+        assert len(store.read(lambda r, j=job.id: r.events(EventFilter(job_id=j), None))) == 1  # type: ignore[misc]
+        found = store.read(lambda reader, i=one.id: reader.instance(i, None))  # type: ignore[misc]
+        assert found == moved(one, InstanceState.LAUNCHING)
+        if faults.steps < step:
             break
     assert step > 8
 
