@@ -76,6 +76,8 @@ def test_an_owner_has_a_name_once_and_gets_it_back_by_deleting(world: World) -> 
     first = submit(world)
     with pytest.raises(NameTaken):
         submit(world)
+    with pytest.raises(NameTaken):
+        commands.check(world.engine, ADMIN, a_definition())
     commands.delete(world.engine, ADMIN, "sample")
     assert submit(world).id != first.id
     assert queries.job(world.engine, ADMIN, first.id).state is JobState.DELETED

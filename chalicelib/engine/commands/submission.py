@@ -22,7 +22,7 @@ from chalicelib.engine.engine import Engine
 from chalicelib.engine.once import Once, transact_once
 from chalicelib.engine.ports import Remembered, Transaction
 from chalicelib.model.definition import Definition
-from chalicelib.model.errors import InvalidInput, Problem
+from chalicelib.model.errors import InvalidInput, NameTaken, Problem
 from chalicelib.model.job import Job
 from chalicelib.model.principal import Principal
 from chalicelib.model.states import JobState, Role
@@ -40,8 +40,12 @@ def check(
     Raises:
         InvalidInput: all that is wrong with it, each with its field.
         Forbidden: the principal may not submit for that owner.
+        NameTaken: the owner has a live job of that name.
     """
-    require(principal, choose_owner(principal, owner), Role.OWNER)
+    chosen = choose_owner(principal, owner)
+    require(principal, chosen, Role.OWNER)
+    if engine.store.read(lambda reader: reader.job_named(definition.name, [chosen])):
+        raise NameTaken(f"{chosen} already has a job named {definition.name!r}")
     return _checked(engine, definition, engine.clock.now_ms())
 
 
