@@ -5,9 +5,9 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import re
 import secrets
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.house.documents import ROOT
+
+_SERVES = re.compile(r"serves at http://127\.0\.0\.1:(\d+)\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +39,17 @@ class Server:
 
 @contextmanager
 def serving(folder: Path) -> Iterator[Server]:
-    """On a free port, with programs allowed and a database called ``warehouse``."""
+    """On a port that it chooses itself, with programs allowed and a database called ``warehouse``."""
     warehouse = folder / "warehouse.db"
     with sqlite3.connect(warehouse) as database:
         database.execute("CREATE TABLE orders (day TEXT, country TEXT, amount INTEGER)")
     database.close()
-    port, token = _free_port(), secrets.token_hex(16)
+    token = secrets.token_hex(16)
     environment = {
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "HOME": str(folder),
         "NOONDAY_AUTH": "local",
         "NOONDAY_TOKEN": token,
-        "NOONDAY_URL": f"http://127.0.0.1:{port}",
         "NOONDAY_FILES": str(folder / "files"),
         "NOONDAY_RUNS": str(folder / "runs"),
         "NOONDAY_PROCESS": "on",
@@ -56,14 +57,14 @@ def serving(folder: Path) -> Iterator[Server]:
         "NOONDAY_CONNECTION_WAREHOUSE": f"sqlite:///{warehouse}",
         "NOONDAY_CONNECTION_ZONES": f"sqlite:///{warehouse}",
     }
-    command = [sys.executable, "-m", "chalicelib.local", "--port", str(port)]
+    command = [sys.executable, "-m", "chalicelib.local", "--port", "0"]
     command += ["--database", f"sqlite:///{folder / 'noonday.db'}"]
     log = folder / "server.log"
     with log.open("w", encoding="utf-8") as output:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output)
     try:
-        _wait_until_up(process, port, log)
-        yield Server(port, token, environment)
+        port = _port_of(process, log)
+        yield Server(port, token, {**environment, "NOONDAY_URL": f"http://127.0.0.1:{port}"})
     finally:
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=30) == 0, log.read_text(encoding="utf-8")
@@ -81,23 +82,11 @@ def _ask(
         connection.close()
 
 
-def _wait_until_up(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    deadline = time.monotonic() + 30
-    while not _is_up(port):
+def _port_of(process: subprocess.Popen[bytes], log: Path) -> int:
+    """Waits for the server's own word: a port that is asked for may be somebody else's by then."""
+    deadline = time.monotonic() + 60
+    while (said := _SERVES.search(log.read_text(encoding="utf-8"))) is None:
         assert process.poll() is None, log.read_text(encoding="utf-8")
         assert time.monotonic() < deadline, log.read_text(encoding="utf-8")
         threading.Event().wait(0.05)
-
-
-def _is_up(port: int) -> bool:
-    try:
-        return _ask(port, "GET", "/health", None, {})[0] == 200
-    except OSError:
-        return False
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    return int(said[1])
