@@ -82,7 +82,7 @@ class Life:
             self.world.alarm.wakes.extend(old.alarm.wakes)
 
 
-def submit(kind: str) -> Step:
+def submit(kind: str, *, scheduled: bool) -> Step:
     definition = a_definition(
         target={"kind": kind},
         schedule={"every": "PT1M", "start": "2026-01-01T12:00:00Z", "end": "2026-01-01T12:03:00Z"},
@@ -91,7 +91,7 @@ def submit(kind: str) -> Step:
     def step(life: Life) -> None:
         once = Once(f"submit-{life.owner}", "the same", 201, lambda job: str(job.id))
         answer = commands.submit(
-            life.world.engine, ADMIN, definition, owner=life.owner, schedule=True, once=once
+            life.world.engine, ADMIN, definition, owner=life.owner, schedule=scheduled, once=once
         )
         life.job_id = answer.id if isinstance(answer, Job) else answer.body
 
@@ -100,6 +100,10 @@ def submit(kind: str) -> Step:
 
 def until(at_ms: int) -> Step:
     return lambda life: life.world.advance_to(at_ms)
+
+
+def schedule(life: Life) -> None:
+    commands.schedule(life.world.engine, ADMIN, life.job_id)
 
 
 def suspend(life: Life) -> None:
@@ -136,6 +140,7 @@ def kill(life: Life) -> None:
 HALF = MINUTE // 2
 STORIES: dict[str, tuple[Step, ...]] = {
     "fire": (),
+    "schedule": (until(NOON - HALF), schedule),
     "suspend-resume": (until(NOON + HALF), suspend, until(NOON + 2 * MINUTE - HALF), resume),
     "suspend-at-a-fire": (until(NOON + MINUTE), suspend, until(NOON + 2 * MINUTE), resume),
     "update": (until(NOON + HALF), change, until(NOON + 2 * MINUTE), change),
@@ -146,7 +151,7 @@ STORIES: dict[str, tuple[Step, ...]] = {
 
 
 def tell(story: str, kind: str, life: Life) -> None:
-    life.do(submit(kind))
+    life.do(submit(kind, scheduled=story != "schedule"))
     for step in STORIES[story]:
         life.do(step)
     life.do(until(END + 8 * MINUTE))
@@ -158,7 +163,7 @@ def judge(story: str, life: Life) -> None:
     assert_accounted(life.store, life.job_id, accounted, possible=NOMINAL)
     assert_settled(life.store, life.job_id)
     assert_one_identity(life.outside, life.store, life.job_id)
-    if story == "fire":
+    if story in ("fire", "schedule"):
         states = {one.state for one in instances_of(life.store, life.job_id)}
         assert states == {InstanceState.SUCCEEDED}
         assert len(life.outside.executions) == len(NOMINAL)
