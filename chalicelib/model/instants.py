@@ -67,6 +67,7 @@ def _either(names: list[str]) -> str:
     return f"{', '.join(first)} or {last}" if first else last
 
 
+@lru_cache(maxsize=4096)
 def parse_instant(text: str, zone: ZoneInfo) -> int:
     """UTC milliseconds of an ISO 8601 date or date and time; without an offset it is local to ``zone``.
 
@@ -82,6 +83,7 @@ def parse_instant(text: str, zone: ZoneInfo) -> int:
     return (moment.astimezone(UTC) - _EPOCH) // timedelta(milliseconds=1)
 
 
+@lru_cache(maxsize=4096)
 def read_moment(text: str) -> datetime:
     """The same text as a ``datetime``, naive when it carries no offset.
 

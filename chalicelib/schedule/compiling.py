@@ -20,7 +20,7 @@ from chalicelib.schedule.absolute import Every, Instants, Once, StartingAt
 from chalicelib.schedule.civil import DAY
 from chalicelib.schedule.clock import Overlap, clock_of
 from chalicelib.schedule.cron import Cron
-from chalicelib.schedule.cron_dialects import parse_eventbridge, parse_unix
+from chalicelib.schedule.cron_dialects import is_eventbridge, parse_eventbridge, parse_unix
 from chalicelib.schedule.cron_parser import CronError, parse_quartz
 from chalicelib.schedule.frequency import frequency_walls
 from chalicelib.schedule.timetable import Timetable
@@ -72,7 +72,7 @@ def parse_cron(schedule: Schedule) -> Cron | int:
     expression = schedule.cron or ""
     if schedule.dialect == "unix":
         return parse_unix(expression)
-    if schedule.dialect == "eventbridge":
+    if schedule.dialect == "eventbridge" or is_eventbridge(expression):
         return parse_eventbridge(expression)
     return parse_quartz(expression)
 

@@ -98,6 +98,11 @@ def _wrong_count(fields: Fields) -> str:
     )
 
 
+def is_eventbridge(expression: str) -> bool:
+    """Whether the expression itself says that it is EventBridge's."""
+    return expression.lstrip()[:5].lower() in ("cron(", "rate(")
+
+
 @lru_cache(maxsize=4096)
 def parse_eventbridge(expression: str) -> Cron | int:
     """``cron(…)`` of six fields, minute first and year last, or the seconds of a ``rate(…)``.

@@ -196,7 +196,7 @@ def read(
     """What the reader makes of a field; None, and a complaint, if it refuses it."""
     text = fields.texts[index]
     try:
-        return reader(field, text.upper())
+        return reader(field, text.upper() if text.isascii() else text)
     except FieldError as error:
         shown = text[error.offset : error.offset + len(error.text)]
         where = f"(character {fields.position(index) + error.offset})"
@@ -215,8 +215,6 @@ def _wrong_count(fields: Fields) -> str:
     first = fields.texts[0]
     if first.startswith("@"):
         return f'"{first}" is no expression (character 1); write frequency: DAILY, or six fields of cron'
-    if first.lower().startswith(("cron(", "rate(")):
-        return f'"{first}" is EventBridge\'s way of writing; say dialect: eventbridge'
     if len(fields) == 5:
         return (
             "has 5 fields, and Quartz has 6 or 7, the second first; "

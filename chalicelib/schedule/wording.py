@@ -10,6 +10,7 @@ from chalicelib.schedule.absolute import Every
 from chalicelib.schedule.compiling import parse_cron
 from chalicelib.schedule.cron import ALL_HOURS, Cron
 from chalicelib.schedule.cron_days import DayRule, MonthDays, WeekDays
+from chalicelib.schedule.cron_dialects import is_eventbridge
 from chalicelib.schedule.cron_fields import MONTH, YEAR, every_value, members
 from chalicelib.schedule.spelling import even_step, in_quartz, runs_of
 from chalicelib.schedule.timetable import Timetable
@@ -54,7 +55,8 @@ def _meaning(schedule: Schedule, first_local: str) -> str:
     if day == "every day" and cron.hours == ALL_HOURS:
         day = ""
     words = " ".join(part for part in (time, day, _dates(cron.rule)) if part)
-    quartz = in_quartz(cron) if schedule.dialect != "quartz" else None
+    foreign = schedule.dialect != "quartz" or is_eventbridge(schedule.cron or "")
+    quartz = in_quartz(cron) if foreign else None
     return f"{words} ({quartz} in Quartz)" if quartz else words
 
 

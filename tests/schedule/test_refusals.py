@@ -11,6 +11,10 @@ from tests.schedule.asking import timetable
 
 CRONS = [
     (
+        "0 0 12 ? * \u017fun",
+        '"\u017fun" in day of week is not a number, a name, a range or L or # (character 12)',
+    ),
+    (
         "0 0 12 1x * ?",
         '"1x" in day of month is not a number, a range or W (character 8); write 1 to 31',
     ),
