@@ -163,6 +163,8 @@ def _announce(service: Service, options: Options, url: str, kept: str) -> None:
     if options.clock_ms is not None:
         _say(f'  clock      moved by hand: POST {url}/clock {{"advance": "PT1H"}}')
     _say(f"  token      {kept}")
+    if not settings.process:
+        _say("  programs   are not run; to let jobs run them here: NOONDAY_PROCESS=on make run")
     _say("  first job  noonday job submit examples/hello.yaml --schedule")
     _say(f"  API        {url}/openapi.json     (Ctrl-C stops)")
 

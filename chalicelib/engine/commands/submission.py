@@ -44,9 +44,10 @@ def check(
     """
     chosen = choose_owner(principal, owner)
     require(principal, chosen, Role.OWNER)
+    checked = _checked(engine, definition, engine.clock.now_ms())
     if engine.store.read(lambda reader: reader.job_named(definition.name, [chosen])):
         raise NameTaken(f"{chosen} already has a job named {definition.name!r}")
-    return _checked(engine, definition, engine.clock.now_ms())
+    return checked
 
 
 def submit(
