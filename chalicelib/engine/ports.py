@@ -247,7 +247,10 @@ class Queue(Protocol):
 
 class Alarm(Protocol):
     def wake(self, at_ms: int, arm_until_ms: int) -> None:
-        """Sweep at that time. The wake-up may arm the next one only before ``arm_until_ms``."""
+        """Sweep at that time. The wake-up may arm the next one only before ``arm_until_ms``.
+
+        Wake-ups for the same moment may be merged; then the latest of their permissions holds.
+        """
         ...
 
 

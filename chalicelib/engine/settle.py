@@ -17,7 +17,7 @@ from chalicelib.model.definition import Policies
 from chalicelib.model.event import Event
 from chalicelib.model.instance import Instance
 from chalicelib.model.job import read_definition
-from chalicelib.model.states import TERMINAL, JobState, Reason
+from chalicelib.model.states import TERMINAL, InstanceState, JobState, Reason
 
 ENGINE = "noonday"  # the actor of what no person asked for
 
@@ -102,11 +102,17 @@ def write_moves(engine: Engine, tx: Transaction, moves: Sequence[Moved], now_ms:
         tx.archive_runs(superseded)
     tx.save_instances([moved.after for moved in moves])
     tx.insert_events([_event(engine, moved, now_ms) for moved in moves if _is_history(moved)])
-    freed = Counter(
-        moved.after.job_id for moved in moves if moved.before.active and not moved.after.active
-    )
+    freed = Counter(moved.after.job_id for moved in moves if frees(moved.before, moved.after))
     for job_id, count in sorted(freed.items()):
         tx.wake_queued(job_id, now_ms, count)
+
+
+def frees(before: Instance, after: Instance) -> bool:
+    """Whether the next in line has its turn: a slot is free, or who had been given one did not take it."""
+    if before.active:
+        return not after.active
+    had_its_turn = before.state is InstanceState.WAITING and before.reason != Reason.MAX_ACTIVE
+    return had_its_turn and after.state in TERMINAL
 
 
 def announce(engine: Engine, moves: Sequence[Moved]) -> None:
@@ -117,8 +123,9 @@ def announce(engine: Engine, moves: Sequence[Moved]) -> None:
         engine.listener(
             RunMoved(now, told.job_id, told.id, told.run, told.state, told.reason, told.error)
         )
-    freed = any(moved.before.active and not moved.after.active for moved in moves)
-    ring(engine, [*(moved.after.wake_ms for moved in moves), now if freed else None])
+    freed = any(frees(moved.before, moved.after) for moved in moves)
+    wakes = [*(moved.after.wake_ms for moved in moves), now if freed else None]
+    ring(engine, wakes, arms=False)
 
 
 def _is_history(moved: Moved) -> bool:

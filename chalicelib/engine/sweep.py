@@ -10,6 +10,7 @@ from chalicelib.engine.materialise import materialise
 
 BATCH = 500
 MARGIN_SECONDS = 5.0  # of the time its process has left, what a batch may need
+AGAIN_MS = 100  # what a neighbour held locked is looked at again so soon
 
 
 def sweep_minute(engine: Engine, *, arm_until_ms: int, seconds_left: float) -> Swept:
@@ -21,14 +22,14 @@ def sweep_minute(engine: Engine, *, arm_until_ms: int, seconds_left: float) -> S
 
 
 def sweep_second(engine: Engine, *, arm_until_ms: int, seconds_left: float) -> Swept:
-    """A wake-up: sweep, and arm the next one before ``arm_until_ms``, if there was anything to do.
+    """A wake-up: sweep, and arm the next one before ``arm_until_ms``.
 
-    Whoever finds nothing was late or a double, and another wake-up goes on: so chains merge, and a
-    thousand commands in one minute do not leave a thousand of them.
+    Also when there was nothing to do: what it was armed for may have been suspended, killed or moved to
+    a later time, and this wake-up is all that whatever is due after it has. Chains end with their
+    minute, and an alarm merges wake-ups for the same moment, so that doubles do not go on side by side.
     """
     swept, next_ms = _sweep_what_is_due(engine, arm_until_ms, seconds_left)
-    if swept.jobs or swept.instances:
-        _arm(engine, next_ms, arm_until_ms)
+    _arm(engine, next_ms, arm_until_ms)
     return swept
 
 
@@ -65,5 +66,10 @@ def _sweep(engine: Engine, seconds_left: float) -> Swept:
 
 
 def _arm(engine: Engine, next_ms: int | None, until_ms: int) -> None:
-    if next_ms is not None and next_ms < until_ms:
-        engine.alarm.wake(max(next_ms, engine.clock.now_ms()), until_ms)
+    if next_ms is None:
+        return
+    now = engine.clock.now_ms()
+    if next_ms <= now:  # somebody had it locked, or the time was up: no alarm has it any more
+        engine.alarm.wake(now + AGAIN_MS, until_ms)
+    elif next_ms < until_ms:
+        engine.alarm.wake(next_ms, until_ms)

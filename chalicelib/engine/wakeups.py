@@ -13,15 +13,16 @@ def next_minute(now_ms: int) -> int:
     return now_ms - now_ms % MINUTE_MS + MINUTE_MS
 
 
-def ring(engine: Engine, wakes: Iterable[int | None]) -> None:
+def ring(engine: Engine, wakes: Iterable[int | None], *, arms: bool) -> None:
     """Ask for one sweep at the earliest of these times, unless the minute hand comes first.
 
-    The wake-up may arm the next one until the minute is over: otherwise a job that fires every few
-    seconds would be silent between its submission and the next minute. Chains do not multiply, because
-    a wake-up that finds nothing to do arms nothing (see ``sweep``).
+    ``arms``: the wake-up may arm the next one until the minute is over. Commands on jobs need that:
+    otherwise a job that fires every few seconds would be silent between its submission and the next
+    minute. Of what happens to an instance there is no next: there are many of them, and each would
+    begin a chain of wake-ups beside that of the minute hand.
     """
     now = engine.clock.now_ms()
     minute = next_minute(now)
     due = min((wake for wake in wakes if wake is not None), default=None)
     if due is not None and due < minute:
-        engine.alarm.wake(max(due, now), minute)
+        engine.alarm.wake(max(due, now), minute if arms else 0)

@@ -29,7 +29,8 @@ class AlarmThread:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._wake_ups: list[tuple[int, int]] = []
+        self._wake_ups: list[int] = []
+        self._arm_until_ms: dict[int, int] = {}
         self._next_minute_ms = 0
         self._ringing = False
         self._stopping = False
@@ -38,8 +39,9 @@ class AlarmThread:
 
     def wake(self, at_ms: int, arm_until_ms: int) -> None:
         with self._changed:
-            if (at_ms, arm_until_ms) not in self._wake_ups[:1]:
-                heapq.heappush(self._wake_ups, (at_ms, arm_until_ms))
+            if at_ms not in self._arm_until_ms:
+                heapq.heappush(self._wake_ups, at_ms)
+            self._arm_until_ms[at_ms] = max(arm_until_ms, self._arm_until_ms.get(at_ms, 0))
             self._changed.notify_all()
 
     def start(self, handlers: Mapping[str, Handler], log: JsonLog) -> None:
@@ -81,19 +83,19 @@ class AlarmThread:
                 self._changed.notify_all()
 
     def _due_in_ms(self) -> int:
-        first = self._wake_ups[0][0] if self._wake_ups else self._next_minute_ms
+        first = self._wake_ups[0] if self._wake_ups else self._next_minute_ms
         return min(first, self._next_minute_ms) - self._clock.now_ms()
 
     def _take_due(self) -> tuple[bool, list[WakeUp]]:
         now = self._clock.now_ms()
-        due: dict[int, int] = {}
-        while self._wake_ups and self._wake_ups[0][0] <= now:
-            at_ms, until_ms = heapq.heappop(self._wake_ups)
-            due[at_ms] = max(until_ms, due.get(at_ms, 0))
+        due: list[WakeUp] = []
+        while self._wake_ups and self._wake_ups[0] <= now:
+            at_ms = heapq.heappop(self._wake_ups)
+            due.append(WakeUp(at_ms, self._arm_until_ms.pop(at_ms)))
         minute = self._next_minute_ms <= now
         if minute:
             self._next_minute_ms = now - now % MINUTE_MS + MINUTE_MS
-        return minute, [WakeUp(at_ms, until_ms) for at_ms, until_ms in due.items()]
+        return minute, due
 
     def _ring(
         self, handlers: Mapping[str, Handler], log: JsonLog, wake_ups: list[WakeUp], *, minute: bool

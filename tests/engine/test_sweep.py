@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+
+import pytest
 
 from chalicelib.engine import commands
 from chalicelib.engine.facts import JobSetAside
 from chalicelib.engine.launch import launch_started
 from chalicelib.engine.outcomes import Failed, Pending, Refused, Succeeded
 from chalicelib.engine.ports import HandedOut
+from chalicelib.engine.settle import result_of, settle
+from chalicelib.engine.sweep import sweep_second
 from chalicelib.model.job import Job
 from chalicelib.model.states import InstanceState
 from tests.engine.history import assert_accounted, assert_settled, instances_of
@@ -160,3 +165,69 @@ def test_a_late_holder_changes_nothing(world: World) -> None:
     launch_started(world.engine, [HandedOut(one.id, one.version - 1)])
     assert world.targets.calls == []
     assert states(world, job) == ["WAITING"]
+
+
+def test_what_one_wake_up_was_for_can_vanish_without_delaying_the_rest(world: World) -> None:
+    """The second hand is armed for the next that is due, and for nothing else of the minute."""
+    first = submit(world, name="first", schedule={"cron": "10 * * * * ?"})
+    second = submit(world, name="second", schedule={"cron": "40 * * * * ?"})
+    world.advance_to(NOON + MINUTE + 5_000)
+    commands.suspend(world.engine, ADMIN, first.id)
+    world.advance_to(NOON + 3 * MINUTE)
+    rows = instances_of(world.engine.store, second.id)
+    assert [one.started_ms for one in rows] == [NOON + k * MINUTE + 40_000 for k in range(3)]
+
+
+def test_a_wake_up_that_comes_early_comes_again(world: World) -> None:
+    """The clock is the database's: what corrects it may move it back between the alarm and the sweep."""
+    job = submit(world, schedule={"cron": "10 * * * * ?"})
+    world.deliver()
+    [(_, until)] = world.alarm.wakes
+    world.alarm.wakes.clear()
+    world.clock.now = NOON + 9_990
+    sweep_second(world.engine, arm_until_ms=until, seconds_left=30)
+    assert instances_of(world.engine.store, job.id) == []
+    world.advance_to(NOON + 10_000)
+    [one] = instances_of(world.engine.store, job.id)
+    assert one.started_ms == NOON + 10_000
+
+
+def test_a_thousand_runs_of_one_minute_begin_no_chains_of_wake_ups(world: World) -> None:
+    submit(world, schedule={"cron": "* * * * * ?"})
+    other = submit(world, name="other", schedule={"every": "P1D"})
+    world.advance(2_000)
+    for _ in range(100):
+        commands.trigger(world.engine, ADMIN, other.id)
+    world.advance(2_000)
+    assert len(world.alarm.wakes) <= 3
+
+
+@pytest.mark.parametrize("end", [commands.kill, commands.skip])
+def test_who_ends_before_its_turn_passes_it_on(world: World, end: Callable[..., object]) -> None:
+    job = submit(world, target={"kind": "started"}, policies={"overlap": "queue"})
+    world.deliver()
+    [first] = instances_of(world.engine.store, job.id)
+    world.targets.endings[first.token] = Pending()
+    world.advance(2 * MINUTE)
+    commands.expire(world.engine, ADMIN, job.id)
+    running, in_turn, _ = instances_of(world.engine.store, job.id)
+    settle(world.engine, [result_of(running, Succeeded())])
+    end(world.engine, ADMIN, in_turn.id)
+    world.advance(MINUTE)
+    assert states(world, job)[0::2] == ["SUCCEEDED", "SUCCEEDED"]
+
+
+def test_who_waited_too_long_passes_its_turn_on(world: World) -> None:
+    policies = {"overlap": "queue", "timeouts": {"wait": "PT5M"}}
+    job = submit(world, target={"kind": "started"}, policies=policies)
+    world.deliver()
+    [first] = instances_of(world.engine.store, job.id)
+    world.targets.endings[first.token] = Pending()
+    world.advance(2 * MINUTE)
+    commands.expire(world.engine, ADMIN, job.id)
+    running, in_turn, _ = instances_of(world.engine.store, job.id)
+    world.clock.now = (in_turn.deadline_ms or 0) - 1
+    settle(world.engine, [result_of(running, Succeeded())])
+    world.clock.now += 1
+    world.deliver()
+    assert states(world, job) == ["SUCCEEDED", "TIMED_OUT", "LAUNCHED"]

@@ -88,6 +88,18 @@ def test_a_wake_up_rings_when_its_time_has_come_and_not_before() -> None:
     hand.alarm.stop(10)
 
 
+def test_wake_ups_for_one_moment_are_one_with_the_latest_of_their_permissions() -> None:
+    hand = Hand()
+    hand.wait_for(1)
+    for until_ms in (5, 7, 3):
+        hand.alarm.wake(hand.now + 5_000, until_ms)
+    hand.now += 5_000
+    assert hand.wait_for(2)[1:] == [("second", 7)]
+    hand.alarm.wake(hand.now, 4)
+    assert hand.wait_for(3)[2:] == [("second", 4)]
+    hand.alarm.stop(10)
+
+
 def test_a_sweep_that_breaks_is_logged_and_rings_again() -> None:
     hand = Hand()
     hand.wait_for(1)

@@ -13,6 +13,7 @@ from chalicelib.engine.engine import Engine
 from chalicelib.engine.facts import Commanded
 from chalicelib.engine.once import Once, transact_once
 from chalicelib.engine.ports import Remembered, Transaction
+from chalicelib.engine.settle import frees
 from chalicelib.engine.stopping import request_stop
 from chalicelib.engine.views import InstanceView
 from chalicelib.engine.wakeups import ring
@@ -218,7 +219,7 @@ def _execute(engine: Engine, asked: _Asked, effect: Effect) -> InstanceView:
             tx.insert_events(
                 [_event(engine, after, asked.principal, asked.verb, now, asked.reason)]
             )
-            if before.active and not after.active:
+            if frees(before, after):
                 tx.wake_queued(job.id, now, 1)
         runs = tx.runs([after.id]) if after.run > 1 else {}
         return InstanceView(after, job.name, runs.get(after.id, ())), after is not before
@@ -233,7 +234,7 @@ def _execute(engine: Engine, asked: _Asked, effect: Effect) -> InstanceView:
 def _announce(engine: Engine, verb: str, instance: Instance, principal: Principal) -> None:
     now = engine.clock.now_ms()
     engine.listener(Commanded(now, verb, instance.job_id, instance.id, principal.name))
-    ring(engine, [now])
+    ring(engine, [now], arms=False)
 
 
 def _event(

@@ -83,7 +83,7 @@ def announce(engine: Engine, changed: Changed, verb: str, principal: Principal) 
     engine.listener(Commanded(engine.clock.now_ms(), verb, job.id, None, principal.name))
     if changed.stopped:
         engine.stops.notify(changed.stopped)
-    ring(engine, changed.wakes)
+    ring(engine, changed.wakes, arms=True)
 
 
 def check_edit(job: Job, if_match: int | None) -> None:
