@@ -15,9 +15,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.model.errors import InvalidInput
+from chalicelib.model.errors import InvalidInput, Problem
 from chalicelib.model.instants import zone, zone_names
-from chalicelib.schedule import Timetable, fires, fires_before
+from chalicelib.model.schedule import Schedule
+from chalicelib.schedule import Timetable, explain, fires, fires_before
 from chalicelib.schedule.clock import clock_of
 from chalicelib.schedule.tzif import offsets_of
 from tests.schedule.asking import LONG_AGO, timetable
@@ -155,6 +156,45 @@ def refuse(**written: Any) -> float:
     with pytest.raises(InvalidInput, match="never fires"):
         timetable(**written)
     return process_time() - begin
+
+
+WORDS = st.one_of(
+    st.text(max_size=40),
+    st.text("0123456789*/-,?LW# SUNMONFRI", max_size=40),
+    st.text("0123456789-:+TZ. PDHMSW", max_size=40),
+    st.sampled_from(
+        ["0 0 12 * * ?", "PT1H", "2026-01-01", "UTC", "2026-01-01T00:00:00+14:00", "rate(1 day)"]
+    ),
+)
+
+
+@settings(max_examples=1500, deadline=None)
+@given(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            **dict.fromkeys(("cron", "every", "at", "start", "end"), WORDS),
+            "timezone": st.one_of(WORDS, NAMES),
+            "dialect": st.sampled_from(["quartz", "unix", "eventbridge"]),
+            "frequency": st.sampled_from(["DAILY", "MONTHLY"]),
+        },
+    )
+)
+def test_whatever_is_written_is_understood_or_refused_in_words(written: dict[str, Any]) -> None:
+    problems: tuple[Problem, ...] = ()
+    try:
+        table = timetable(1_770_000_000_000, **written)
+    except InvalidInput as error:
+        problems = error.problems or (Problem("", ""),)
+    if problems:
+        assert all(problem.field.startswith("schedule") for problem in problems)
+        assert all(problem.message for problem in problems)
+        return
+    explained = explain(Schedule.model_validate(written), after_ms=1_770_000_000_000, count=3)
+    assert explained.description
+    first = table.next_after(table.start_ms - 1)
+    assert first is not None
+    assert table.previous_before(first + 1) == first
 
 
 ANSWERS = """
