@@ -7,19 +7,11 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 
 from chalicelib.model.document import Document
-from chalicelib.model.identity import SLUG
+from chalicelib.model.identity import Slug
 from chalicelib.model.instants import parse_duration
 from chalicelib.model.schedule import Schedule
 
 Value = str | int | float | bool
-
-
-def _slug(text: str) -> str:
-    if SLUG.fullmatch(text) is None:
-        raise ValueError(
-            "a name is 1 to 100 of a-z, 0-9, dot, underscore and hyphen, and begins with a letter or digit"
-        )
-    return text
 
 
 def _duration(text: str) -> str:
@@ -27,7 +19,6 @@ def _duration(text: str) -> str:
     return text
 
 
-Slug = Annotated[str, AfterValidator(_slug)]
 Duration = Annotated[
     str,
     AfterValidator(_duration),

@@ -4,9 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import re
+from typing import Annotated
+
+from pydantic import AfterValidator
 
 ID = re.compile(r"[0-9a-f]{32}")
 SLUG = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
+
+
+def _slug(text: str) -> str:
+    if SLUG.fullmatch(text) is None:
+        raise ValueError(
+            "a name is 1 to 100 of a-z, 0-9, dot, underscore and hyphen, and begins with a letter or digit"
+        )
+    return text
+
+
+Slug = Annotated[str, AfterValidator(_slug)]
 
 
 def instance_id(job_id: str, nominal_ms: int) -> str:
