@@ -223,9 +223,10 @@ def _wall(text: str) -> int | None:
 
 
 def _about_kinds(schedule: Schedule) -> list[Problem]:
-    written = [kind for kind in _KINDS if getattr(schedule, kind) is not None]
-    if len(written) == 1 and (schedule.dialect == "quartz" or schedule.cron is not None):
+    kinds = (schedule.frequency, schedule.cron, schedule.every, schedule.at)
+    if kinds.count(None) == 3 and (schedule.dialect == "quartz" or schedule.cron is not None):
         return []
+    written = [kind for kind, value in zip(_KINDS, kinds, strict=True) if value is not None]
     choice = "exactly one of frequency, cron, every and at says when"
     if not written:
         return [Problem("schedule", f"says no time; {choice}")]

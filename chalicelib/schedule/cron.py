@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from chalicelib.schedule.civil import DAY, YEAR_STARTS
-from chalicelib.schedule.cron_days import DayRule, table_of
+from chalicelib.schedule.cron_days import DayTable
 from chalicelib.schedule.cron_fields import members
 
 ALL_HOURS = (1 << 24) - 1
@@ -31,9 +31,9 @@ class Cron:
         "seconds",
     )
 
-    def __init__(self, seconds: int, minutes: int, hours: int, rule: DayRule) -> None:
-        self.seconds, self.minutes, self.hours, self.rule = seconds, minutes, hours, rule
-        self._days = table_of(rule)
+    def __init__(self, seconds: int, minutes: int, hours: int, days: DayTable) -> None:
+        self.seconds, self.minutes, self.hours, self.rule = seconds, minutes, hours, days.rule
+        self._days = days
         self._within = _within_hour(minutes, seconds)
         self._later, self._earlier = _neighbours(hours)
         self._first = self._later[0] * 3600 + self._within[0]

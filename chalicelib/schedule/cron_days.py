@@ -46,10 +46,10 @@ class DayRule:
 class DayTable:
     """The days of each year, found when the year is first asked for."""
 
-    __slots__ = ("_kinds", "_rule", "masks")
+    __slots__ = ("_kinds", "masks", "rule")
 
     def __init__(self, rule: DayRule) -> None:
-        self._rule = rule
+        self.rule = rule
         self._kinds = [_UNKNOWN] * 14
         self.masks = [_UNKNOWN] * YEARS
 
@@ -61,11 +61,11 @@ class DayTable:
         return mask
 
     def _compute(self, year: int) -> int:
-        if not self._rule.years >> year & 1:
+        if not self.rule.years >> year & 1:
             return 0
         kind = YEAR_KINDS[year]
         if self._kinds[kind] == _UNKNOWN:
-            self._kinds[kind] = _days_of_year(self._rule, *divmod(kind, 2))
+            self._kinds[kind] = _days_of_year(self.rule, *divmod(kind, 2))
         return self._kinds[kind]
 
 

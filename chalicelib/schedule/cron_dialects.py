@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from chalicelib.model.instants import FIRST_YEAR
 from chalicelib.schedule.cron import Cron
-from chalicelib.schedule.cron_days import DayRule, MonthDays, WeekDays
+from chalicelib.schedule.cron_days import DayRule, MonthDays, WeekDays, table_of
 from chalicelib.schedule.cron_fields import (
     DAYS,
     HOURS,
@@ -20,7 +20,7 @@ from chalicelib.schedule.cron_fields import (
     every_value,
     values_of,
 )
-from chalicelib.schedule.cron_parser import CronError, Fields, counted, day_rule, read
+from chalicelib.schedule.cron_parser import CronError, Fields, check_days, counted, days_of, read
 
 _UNIX_FIELDS = tuple(
     replace(field, wraps=False, lone_steps=False, special="")
@@ -79,7 +79,7 @@ def parse_unix(expression: str) -> Cron:
         None if week_day == "*" else WeekDays(_sunday_first(week)),
         either=not (month_day.startswith("*") or week_day.startswith("*")),
     )
-    return Cron(1, minutes, hours, rule)
+    return Cron(1, minutes, hours, table_of(rule))
 
 
 def _sunday_first(week: int) -> int:
@@ -129,10 +129,10 @@ def parse_eventbridge(expression: str) -> Cron | int:
     complaints: list[str] = []
     minutes = read(values_of, MINUTES, fields, 0, complaints)
     hours = read(values_of, HOURS, fields, 1, complaints)
-    rule = day_rule(fields, 2, complaints)
-    if rule is None or minutes is None or hours is None:
+    check_days(fields, 2, complaints)
+    if complaints or minutes is None or hours is None:
         raise CronError(expression, complaints)
-    return Cron(1, minutes, hours, rule)
+    return Cron(1, minutes, hours, days_of(*map(str.upper, fields.texts[2:])))
 
 
 def _rate(expression: str, text: str) -> int:

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from chalicelib.model.instants import FIRST_YEAR
 from chalicelib.schedule.cron import Cron
-from chalicelib.schedule.cron_days import DayRule, MonthDays, WeekDays
+from chalicelib.schedule.cron_days import DayRule, DayTable, MonthDays, WeekDays, table_of
 from chalicelib.schedule.cron_fields import (
     DAYS,
     HOURS,
@@ -25,7 +25,6 @@ from chalicelib.schedule.cron_fields import (
 )
 
 T = TypeVar("T")
-_EVERY_YEAR = every_value(YEAR)
 _WORD = re.compile(r"[^ \t\r\n]+")
 _BEFORE_LAST = re.compile(r"L(?:-(\d{1,2}))?(W?)", re.ASCII)
 _NEAREST = re.compile(r"(\d{1,2})W", re.ASCII)
@@ -66,38 +65,60 @@ def parse_quartz(expression: str) -> Cron:
     Raises:
         CronError: something is not understood; all of it is named.
     """
-    fields = Fields(expression)
-    if len(fields) not in (6, 7):
-        raise CronError(expression, [_wrong_count(fields)])
-    complaints: list[str] = []
-    seconds = read(values_of, SECONDS, fields, 0, complaints)
-    minutes = read(values_of, MINUTES, fields, 1, complaints)
-    hours = read(values_of, HOURS, fields, 2, complaints)
-    rule = day_rule(fields, 3, complaints)
-    if rule is None or seconds is None or minutes is None or hours is None:
-        raise CronError(expression, complaints)
-    return Cron(seconds, minutes, hours, rule)
+    try:
+        texts = _WORD.findall(expression.upper() if expression.isascii() else expression)
+        second, minute, hour, month_day, month, week_day, *year = texts
+        return Cron(
+            values_of(SECONDS, second),
+            values_of(MINUTES, minute),
+            values_of(HOURS, hour),
+            days_of(month_day, month, week_day, *year),
+        )
+    except (TypeError, ValueError):
+        raise CronError(expression, _complaints(expression)) from None
 
 
-def day_rule(fields: Fields, first: int, complaints: list[str]) -> DayRule | None:
-    """Day of month, month, day of week and perhaps year, from that field on; None with complaints."""
-    month_days = read(month_days_of, DAYS, fields, first, complaints)
-    months = read(values_of, MONTH, fields, first + 1, complaints)
-    week_days = read(week_days_of, WEEKDAY, fields, first + 2, complaints)
-    years: int | None = _EVERY_YEAR
-    if len(fields) > first + 3:
-        years = read(values_of, YEAR, fields, first + 3, complaints)
-    month_day, week_day = fields.texts[first], fields.texts[first + 2]
+@lru_cache(maxsize=4096)
+def days_of(month_day: str, month: str, week_day: str, year: str = "*") -> DayTable:
+    """The days that four fields name, in upper case; expressions share what they have in common.
+
+    Raises:
+        ValueError: one is not understood, or not exactly one of the two day fields is a question mark.
+    """
     if (month_day == "?") == (week_day == "?"):
-        complaints.append(_both_days(month_day, week_day))
-    if complaints or not (months and years and month_days and week_days):
-        return None
-    return DayRule(
-        months,
-        years >> FIRST_YEAR,
+        raise ValueError(_both_days(month_day, week_day))
+    month_days, week_days = month_days_of(DAYS, month_day), week_days_of(WEEKDAY, week_day)
+    rule = DayRule(
+        values_of(MONTH, month),
+        values_of(YEAR, year) >> FIRST_YEAR,
         None if isinstance(month_days, str) else month_days,
         None if isinstance(week_days, str) else week_days,
     )
+    return table_of(rule)
+
+
+def _complaints(expression: str) -> list[str]:
+    """What was refused is read again, slowly, to say all that is wrong with it and where."""
+    fields = Fields(expression)
+    if len(fields) not in (6, 7):
+        return [_wrong_count(fields)]
+    complaints: list[str] = []
+    for index, field in enumerate((SECONDS, MINUTES, HOURS)):
+        read(values_of, field, fields, index, complaints)
+    check_days(fields, 3, complaints)
+    return complaints
+
+
+def check_days(fields: Fields, first: int, complaints: list[str]) -> None:
+    """Day of month, month, day of week and perhaps year, from that field on."""
+    read(month_days_of, DAYS, fields, first, complaints)
+    read(values_of, MONTH, fields, first + 1, complaints)
+    read(week_days_of, WEEKDAY, fields, first + 2, complaints)
+    if len(fields) > first + 3:
+        read(values_of, YEAR, fields, first + 3, complaints)
+    month_day, week_day = fields.texts[first], fields.texts[first + 2]
+    if (month_day == "?") == (week_day == "?"):
+        complaints.append(_both_days(month_day, week_day))
 
 
 @lru_cache(maxsize=4096)
