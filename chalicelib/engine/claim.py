@@ -51,6 +51,8 @@ def claim(engine: Engine, handed: Sequence[HandedOut]) -> Sequence[Claimed]:
         now = engine.clock.now_ms()
         jobs, instances = _locked(tx, {item.instance_id: item.version for item in handed})
         texts = tx.definitions({(one.job_id, one.revision) for one in instances})
+        excluding = [key for key, text in texts.items() if read_definition(text).schedule.exclude]
+        calendars = tx.revision_calendars(excluding) if excluding else {}
         counts = dict(tx.active_counts(jobs))
         moves: list[Moved] = []
         for before in sorted(instances, key=lambda one: (one.nominal_ms, one.id)):
@@ -61,7 +63,8 @@ def claim(engine: Engine, handed: Sequence[HandedOut]) -> Sequence[Claimed]:
                 counts[before.job_id] = active + after.active - before.active
                 moves.append(Moved(before, after))
         write_moves(engine, tx, moves, now)
-        return _Decided(moves, {key: job.name for key, job in jobs.items()}, texts)
+        names = {key: job.name for key, job in jobs.items()}
+        return _Decided(moves, names, texts, calendars)
 
     decided = engine.store.transact(unit)
     announce(engine, [moved for moved in decided.moves if moved.after.state not in IN_FLIGHT])
@@ -75,6 +78,7 @@ class _Decided:
     moves: Sequence[Moved]
     job_names: Mapping[str, str]
     texts: Mapping[tuple[str, int], str]
+    calendars: Mapping[tuple[str, int], str]
 
 
 def _requested(engine: Engine, decided: _Decided) -> Sequence[Claimed]:
@@ -87,9 +91,11 @@ def _requested(engine: Engine, decided: _Decided) -> Sequence[Claimed]:
         engine.listener(
             RunClaimed(engine.clock.now_ms(), one.job_id, one.id, one.run, one.claim.epoch)
         )
-        definition = read_definition(decided.texts[one.job_id, one.revision])
+        revision = (one.job_id, one.revision)
+        definition = read_definition(decided.texts[revision])
+        calendars = decided.calendars.get(revision)
         try:
-            request = launch_request(one, decided.job_names[one.job_id], definition)
+            request = launch_request(one, decided.job_names[one.job_id], definition, calendars)
         except (ValueError, KeyError, OverflowError) as error:
             failed = Failed(f"the request cannot be made: {error}", retry=False)
             hopeless.append(result_of(one, failed))

@@ -14,7 +14,8 @@ from chalicelib.model.instance import Instance
 from chalicelib.model.instants import parse_duration
 from chalicelib.model.job import Job, SkipRange
 from chalicelib.model.states import InstanceKind, JobState, Reason
-from chalicelib.schedule import Timetable, compile_schedule, fires_before
+from chalicelib.schedule import Timetable, fires_before
+from chalicelib.schedule.excluding import compile_excluding
 
 ON_TIME_MS = (
     60_000  # a nominal time this young is not late: the minute hand may just have been lost once
@@ -31,8 +32,9 @@ class Disposition:
 
 
 def timetable_of(job: Job) -> Timetable:
-    """The job's schedule; a stored definition always says its start."""
-    return compile_schedule(job.definition.schedule, submitted_ms=job.created_ms)
+    """The job's schedule without what its calendars exclude; a stored definition always says its start."""
+    schedule = job.definition.schedule
+    return compile_excluding(schedule, job.calendars, submitted_ms=job.created_ms)
 
 
 def dispose(job: Job, until_ms: int, now_ms: int, catch_up: CatchUp | None = None) -> Disposition:

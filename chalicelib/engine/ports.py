@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeVar
 from chalicelib.engine.facts import Fact
 from chalicelib.engine.filters import EventFilter, InstanceFilter, JobFilter
 from chalicelib.engine.outcomes import Outcome, Style
+from chalicelib.model.calendar import StoredCalendar
 from chalicelib.model.event import Event
 from chalicelib.model.instance import Instance, Run
 from chalicelib.model.job import Job, Revision, SkipRange
@@ -69,6 +70,24 @@ class Reader(Protocol):
         """(job id, revision) to the definition's JSON."""
         ...
 
+    def revision_calendars(
+        self, wanted: Iterable[tuple[str, int]]
+    ) -> Mapping[tuple[str, int], str]:
+        """(job id, revision) to the snapshot of its calendars; those without calendars are missing."""
+        ...
+
+    def calendars(self, owners: Sequence[str] | None) -> Sequence[StoredCalendar]:
+        """All of them, by owner and name."""
+        ...
+
+    def calendars_named(self, owner: str, names: Iterable[str]) -> Sequence[StoredCalendar]:
+        """Those that exist, by name."""
+        ...
+
+    def calendar_jobs(self, owner: str, calendar: str, limit: int) -> Sequence[tuple[str, str]]:
+        """Id and name of jobs that name the calendar and are not deleted, by id."""
+        ...
+
     def revisions(self, job_id: str) -> Sequence[Revision]: ...
 
     def instance(self, instance_id: str, owners: Sequence[str] | None) -> Instance | None: ...
@@ -111,8 +130,8 @@ class Reader(Protocol):
 class Transaction(Reader, Protocol):
     """One unit of work: all of it happens, or none.
 
-    Locks are taken in this order, whoever takes them: jobs by id, then instances by id. A value is
-    written as a whole; ``save_instances`` repeats the guard on ``version`` in the UPDATE.
+    Locks are taken in this order, whoever takes them: calendars by name, jobs by id, instances by id. A
+    value is written as a whole; ``save_instances`` repeats the guard on ``version`` in the UPDATE.
     """
 
     def lock_jobs(self, ids: Iterable[str]) -> Sequence[Job]:
@@ -136,12 +155,24 @@ class Transaction(Reader, Protocol):
         ...
 
     def revise_job(self, job: Job) -> None:
-        """Name and definition, and the new revision's row; ``save_jobs`` writes the rest.
+        """Name, definition, calendars, and the new revision's row; ``save_jobs`` writes the rest.
 
         Raises:
             NameTaken: the owner has another live job of that name.
         """
         ...
+
+    def lock_calendars(self, owner: str, names: Iterable[str]) -> Sequence[StoredCalendar]:
+        """Those that exist, in order of name. Who names a calendar in a job holds its lock."""
+        ...
+
+    def insert_calendar(self, calendar: StoredCalendar) -> None:
+        """Raises AlreadyExists when the owner was given one of that name meanwhile."""
+        ...
+
+    def save_calendar(self, calendar: StoredCalendar) -> None: ...
+
+    def delete_calendar(self, owner: str, name: str) -> None: ...
 
     def insert_instances(self, instances: Sequence[Instance]) -> None:
         """Those whose (job, nominal time) exists already are passed over, untouched."""

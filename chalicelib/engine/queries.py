@@ -6,12 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Literal, TypeVar
 
-from chalicelib.engine.access import find_instance, find_job, require
+from chalicelib.engine.access import choose_owner, find_instance, find_job, require
 from chalicelib.engine.disposition import timetable_of
 from chalicelib.engine.engine import Engine
 from chalicelib.engine.filters import EventFilter, InstanceFilter, JobFilter
 from chalicelib.engine.ports import Reader
 from chalicelib.engine.views import InstanceView, Page
+from chalicelib.model.calendar import StoredCalendar
 from chalicelib.model.errors import NotFound
 from chalicelib.model.event import Event
 from chalicelib.model.instance import Instance
@@ -112,6 +113,34 @@ def artifact(
     if path is None:
         raise NotFound(f"run {runs[-1].number} of this instance ({runs[-1].state}) left no {which}")
     return path, engine.artifacts.read(path)
+
+
+def calendars(
+    engine: Engine, principal: Principal, owner: str | None = None
+) -> Sequence[StoredCalendar]:
+    """Those of the principal's owners, or of one of them; by owner and name."""
+    sees = principal.sees if owner is None else [choose_owner(principal, owner)]
+    return engine.store.read(lambda reader: reader.calendars(sees))
+
+
+def calendar(
+    engine: Engine, principal: Principal, name: str, owner: str | None = None
+) -> tuple[StoredCalendar, Sequence[str]]:
+    """The calendar, and the names of the jobs that name it, at most 1,000.
+
+    Raises:
+        NotFound: the owner has none of that name.
+    """
+    chosen = choose_owner(principal, owner)
+    require(principal, chosen, Role.VIEWER)
+
+    def work(reader: Reader) -> tuple[StoredCalendar, Sequence[str]]:
+        found = reader.calendars_named(chosen, [name])
+        if not found:
+            raise NotFound(f"{chosen} has no calendar {name!r}")
+        return found[0], [job for _, job in reader.calendar_jobs(chosen, name, 1000)]
+
+    return engine.store.read(work)
 
 
 def owners(engine: Engine, principal: Principal) -> Sequence[str]:

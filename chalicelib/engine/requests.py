@@ -9,19 +9,23 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from chalicelib.engine.ports import LaunchRequest
+from chalicelib.model.calendar import read_snapshot
 from chalicelib.model.definition import Definition, Value
 from chalicelib.model.instance import Instance
 from chalicelib.model.template import Values, render
-from chalicelib.schedule import compile_schedule
+from chalicelib.schedule.excluding import compile_excluding
 
 
-def launch_request(instance: Instance, job_name: str, definition: Definition) -> LaunchRequest:
-    """The same bytes at every repeat of the same run.
+def launch_request(
+    instance: Instance, job_name: str, definition: Definition, calendars_json: str | None = None
+) -> LaunchRequest:
+    """The same bytes at every repeat of the same run. ``calendars_json``: those of the revision.
 
     Raises:
         ValueError: a template cannot be rendered.
     """
-    timetable = compile_schedule(definition.schedule, submitted_ms=instance.created_ms)
+    calendars = read_snapshot(calendars_json, definition.schedule.exclude)
+    timetable = compile_excluding(definition.schedule, calendars, submitted_ms=instance.created_ms)
     parameters = {**definition.parameters, **json.loads(instance.parameters_json)}
     values = Values(
         nominal_ms=instance.nominal_ms,

@@ -83,6 +83,12 @@ class NameTaken(Conflict):
     code = "name_taken"
 
 
+class CalendarInUse(Conflict):
+    """Jobs name the calendar; the message names them."""
+
+    code = "calendar_in_use"
+
+
 class AlreadyExists(Conflict):
     """That nominal time already has its instance; rerun it instead."""
 

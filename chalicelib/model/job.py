@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from functools import lru_cache
 
+from chalicelib.model.calendar import NamedCalendars, read_snapshot
 from chalicelib.model.definition import Definition
 from chalicelib.model.states import JobState
 
@@ -26,6 +28,7 @@ class Job:
     ``cursor_ms``: every nominal time before it has its disposition; it only grows.
     ``wake_ms``: when the sweep must look at the job; None for never.
     ``edit``: moved by commands only; the ETag. ``failures``: consecutive errors of the sweep on this job.
+    ``calendars_json``: the calendars that the definition names, as they are in this revision.
     """
 
     id: str
@@ -43,10 +46,20 @@ class Job:
     created_by: str
     modified_ms: int
     modified_by: str
+    calendars_json: str | None = None
 
     @property
     def definition(self) -> Definition:
         return read_definition(self.definition_json)
+
+    @property
+    def calendars(self) -> NamedCalendars:
+        return read_snapshot(self.calendars_json, self.definition.schedule.exclude)
+
+    @property
+    def calendar_names(self) -> tuple[str, ...]:
+        """Without reading the definition."""
+        return () if self.calendars_json is None else tuple(json.loads(self.calendars_json))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from chalicelib.model.document import Document
+from chalicelib.model.identity import Slug
 
 
 class Frequency(StrEnum):
@@ -81,4 +82,17 @@ class Schedule(Document):
         "first",
         description="Which of a local time that the clocks show twice",
         examples=["first", "both"],
+    )
+    exclude: tuple[Slug, ...] = Field(
+        (),
+        strict=False,
+        max_length=10,
+        description="Names of calendars of the job's owner; what they name does not fire",
+        examples=[["de-holidays", "weekends"]],
+    )
+    roll: Literal["skip", "next", "previous"] = Field(
+        "skip",
+        description="What becomes of an excluded time: nothing, or it fires at the same local time of the "
+        "nearest later or earlier day on which that time is not excluded",
+        examples=["skip", "next"],
     )

@@ -39,5 +39,9 @@ class ConstraintViolated(Exception):
     """The schema refused a row that the program must never write: an error in the program."""
 
 
+class ColumnExists(Exception):
+    """An ALTER TABLE was made before."""
+
+
 class NoSuchTable(Exception):
     """The schema does not have it (yet)."""

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 import pymysql
@@ -24,7 +24,7 @@ from pymysql.constants import CLIENT
 from chalicelib.model.errors import Unavailable
 from chalicelib.store.address import Mysql
 from chalicelib.store.driver import Link, Parameters, Row
-from chalicelib.store.failures import CommitLost, Repeat
+from chalicelib.store.failures import ColumnExists, CommitLost, Repeat
 from chalicelib.store.mysql_errors import translated, unreachable
 from chalicelib.store.pool import Pool
 from chalicelib.store.statements import Statements, pyformat
@@ -87,7 +87,9 @@ class MysqlLink:
         return self._execute(sql, parameters)
 
     def script(self, sql: str) -> None:
-        self._execute(sql)
+        """MySQL has no ADD COLUMN IF NOT EXISTS: a migrator that was killed before its record repeats it."""
+        with suppress(ColumnExists):
+            self._execute(sql)
 
     def begin(self, *, write: bool) -> None:
         """Reads need no transaction: each statement of READ COMMITTED has its own view anyway."""

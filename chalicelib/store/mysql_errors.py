@@ -8,10 +8,17 @@ import pymysql
 
 from chalicelib.model.errors import Unavailable
 from chalicelib.store.address import Mysql
-from chalicelib.store.failures import ConstraintViolated, Duplicate, NoSuchTable, Repeat
+from chalicelib.store.failures import (
+    ColumnExists,
+    ConstraintViolated,
+    Duplicate,
+    NoSuchTable,
+    Repeat,
+)
 
 DUPLICATE = 1062
 NO_SUCH_TABLE = 1146
+COLUMN_EXISTS = 1060
 # Record has changed since last read, lock wait time-out, deadlock: the unit lost against a neighbour.
 CONTENTION = frozenset({1020, 1205, 1213})
 # Too many connections; shut-down; killed; the server or the line went away, in all their spellings.
@@ -30,6 +37,8 @@ def translated(error: Exception, address: Mysql) -> Exception:
         return Duplicate(str(error))
     if number == NO_SUCH_TABLE:
         return NoSuchTable(str(error))
+    if number == COLUMN_EXISTS:
+        return ColumnExists(str(error))
     if number in CONTENTION:
         return Repeat(f"too many wanted the same rows (error {number})")
     if number in LOST or isinstance(error, OSError | pymysql.err.InterfaceError):

@@ -7,6 +7,7 @@ from itertools import chain, product
 
 from chalicelib.engine.filters import EventFilter, InstanceFilter, JobFilter
 from chalicelib.engine.ports import Remembered
+from chalicelib.model.calendar import StoredCalendar
 from chalicelib.model.errors import InvalidInput, Problem
 from chalicelib.model.event import Event
 from chalicelib.model.identity import is_id
@@ -64,6 +65,30 @@ class SqlReader:
             for text in batches(keys)
             for job_id, revision, definition in self._session.query("definitions", rows=text)
         }
+
+    def revision_calendars(
+        self, wanted: Iterable[tuple[str, int]]
+    ) -> Mapping[tuple[str, int], str]:
+        keys = [{"job_id": job, "revision": revision} for job, revision in sorted(set(wanted))]
+        return {
+            (job_id, revision): calendars
+            for text in batches(keys)
+            for job_id, revision, calendars in self._session.query("revision_calendars", rows=text)
+        }
+
+    def calendars(self, owners: Sequence[str] | None) -> Sequence[StoredCalendar]:
+        pages = (
+            self._session.query("calendars", owner=owner) for owner in _one_by_one(None, owners)
+        )
+        return [rows.calendar_of(row) for row in chain(*pages)]
+
+    def calendars_named(self, owner: str, names: Iterable[str]) -> Sequence[StoredCalendar]:
+        found = self._session.query_listed("calendars_named", names, owner=owner)
+        return [rows.calendar_of(row) for row in found]
+
+    def calendar_jobs(self, owner: str, calendar: str, limit: int) -> Sequence[tuple[str, str]]:
+        found = self._session.query("calendar_jobs", owner=owner, calendar=calendar, limit=limit)
+        return [(job_id, name) for job_id, name in found]
 
     def revisions(self, job_id: str) -> Sequence[Revision]:
         return [rows.revision_of(row) for row in self._session.query("revisions", job_id=job_id)]

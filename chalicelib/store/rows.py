@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from chalicelib.engine.ports import Remembered
+from chalicelib.model.calendar import StoredCalendar
 from chalicelib.model.event import Event
 from chalicelib.model.instance import Claim, Instance, Run, Stop
 from chalicelib.model.job import Job, Revision, SkipRange, Suspension
@@ -59,7 +60,7 @@ def slices(ids: Iterable[str]) -> Iterator[list[str]]:
 
 def job_of(row: Row) -> Job:
     (id_, owner, name, state, revision, definition, cursor_ms, wake_ms, by, reason, since_ms, until_ms,
-     failures, edit, created_ms, created_by, modified_ms, modified_by) = row  # fmt: skip
+     failures, edit, created_ms, created_by, modified_ms, modified_by, calendars) = row  # fmt: skip
     return Job(
         id=id_,
         owner=owner,
@@ -76,6 +77,7 @@ def job_of(row: Row) -> Job:
         created_by=created_by,
         modified_ms=modified_ms,
         modified_by=modified_by,
+        calendars_json=calendars,
     )
 
 
@@ -101,10 +103,11 @@ def job_row(job: Job) -> JsonRow:
         "created_by": job.created_by,
         "modified_ms": job.modified_ms,
         "modified_by": job.modified_by,
+        "calendars": job.calendars_json,
     }
 
 
-_UNSAVED = ("owner", "name", "name_key", "definition", "created_ms", "created_by")
+_UNSAVED = ("owner", "name", "name_key", "definition", "created_ms", "created_by", "calendars")
 
 
 def saved_job_row(job: Job) -> JsonRow:
@@ -113,6 +116,33 @@ def saved_job_row(job: Job) -> JsonRow:
     for name in _UNSAVED:
         del row[name]
     return row
+
+
+def calendar_of(row: Row) -> StoredCalendar:
+    owner, name, document, edit, created_ms, created_by, modified_ms, modified_by = row
+    return StoredCalendar(
+        owner=owner,
+        name=name,
+        document_json=document,
+        edit=edit,
+        created_ms=created_ms,
+        created_by=created_by,
+        modified_ms=modified_ms,
+        modified_by=modified_by,
+    )
+
+
+def calendar_row(calendar: StoredCalendar) -> JsonRow:
+    return {
+        "owner": calendar.owner,
+        "name": calendar.name,
+        "document": calendar.document_json,
+        "edit": calendar.edit,
+        "created_ms": calendar.created_ms,
+        "created_by": calendar.created_by,
+        "modified_ms": calendar.modified_ms,
+        "modified_by": calendar.modified_by,
+    }
 
 
 def revision_of(row: Row) -> Revision:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from chalicelib.engine.ports import Remembered
+from chalicelib.model.calendar import StoredCalendar
 from chalicelib.model.errors import AlreadyExists, NameTaken
 from chalicelib.model.event import Event
 from chalicelib.model.instance import Instance
@@ -53,12 +54,33 @@ class SqlTransaction(SqlReader):
                 name=job.name,
                 definition=job.definition_json,
                 revision=job.revision,
+                calendars=job.calendars_json,
             )
         except Duplicate:
             self._refuse_name(job)
         if revised != 1:
             raise ConstraintViolated(f"revise_job: revision {job.revision} is not the next one")
+        self._session.change("forget_job_calendars", job_id=job.id)
         self._insert_revision(job, job.modified_ms, job.modified_by)
+
+    def lock_calendars(self, owner: str, names: Iterable[str]) -> Sequence[StoredCalendar]:
+        found = self._session.query_listed("lock_calendars", names, owner=owner)
+        return [rows.calendar_of(row) for row in found]
+
+    def insert_calendar(self, calendar: StoredCalendar) -> None:
+        try:
+            self._session.change("insert_calendar", **rows.calendar_row(calendar))
+        except Duplicate:
+            raise AlreadyExists(
+                f"{calendar.owner} was given a calendar {calendar.name} at this moment; look at it first"
+            ) from None
+
+    def save_calendar(self, calendar: StoredCalendar) -> None:
+        if self._session.change("save_calendar", **rows.calendar_row(calendar)) != 1:
+            raise ConstraintViolated(f"save_calendar: edit {calendar.edit} is not the next one")
+
+    def delete_calendar(self, owner: str, name: str) -> None:
+        self._session.change("delete_calendar", owner=owner, name=name)
 
     def insert_instances(self, instances: Sequence[Instance]) -> None:
         self._insert_missing("insert_instances", map(rows.instance_row, instances))
@@ -187,6 +209,18 @@ class SqlTransaction(SqlReader):
             created_ms=at_ms,
             created_by=by,
         )
+        if job.calendars_json is None:
+            return
+        self._session.change(
+            "insert_revision_calendars",
+            job_id=job.id,
+            revision=job.revision,
+            calendars=job.calendars_json,
+        )
+        for name in job.calendar_names:
+            self._session.change(
+                "insert_job_calendar", owner=job.owner, calendar=name, job_id=job.id
+            )
 
     def _insert(self, name: str, values: Iterable[rows.JsonRow]) -> None:
         try:

@@ -157,6 +157,10 @@ def reads() -> dict[str, Callable[[Reader], object]]:
         "jobs of": lambda reader: reader.jobs(JobFilter(limit=20), ["red", "rare"]),
         "job names": lambda reader: reader.job_names([an_id(3), an_id(7)]),
         "definitions": lambda reader: reader.definitions([(an_id(3), 1), (an_id(4), 1)]),
+        "revision calendars": lambda reader: reader.revision_calendars([(an_id(3), 1)]),
+        "calendars of": lambda reader: reader.calendars(["red"]),
+        "calendars named": lambda reader: reader.calendars_named("red", ["c"]),
+        "calendar jobs": lambda reader: reader.calendar_jobs("red", "c", 20),
         "revisions": lambda reader: reader.revisions(an_id(3)),
         "instance": lambda reader: reader.instance(middle, None),
         "instances": instances(),
@@ -191,6 +195,8 @@ def writes() -> dict[str, Callable[[Transaction], object]]:
     ids = [one.id for one in some]
     jobs = [an_id(4), an_id(5)]
     return {
+        "lock calendars": lambda tx: tx.lock_calendars("red", ["c", "d"]),
+        "delete calendar": lambda tx: tx.delete_calendar("red", "c"),
         "lock jobs": lambda tx: tx.lock_jobs(jobs),
         "lock due jobs": lambda tx: tx.lock_due_jobs(NOON + 30, 20),
         "save jobs": lambda tx: tx.save_jobs(tx.lock_jobs(jobs)),

@@ -1,5 +1,6 @@
 """The verbs of Noonday. Each is one transaction: lock, settle what is past, change, record."""
 
+from chalicelib.engine.commands.calendars import delete_calendar, set_calendar
 from chalicelib.engine.commands.instances import kill, rerun, skip, trigger
 from chalicelib.engine.commands.lifecycle import delete, expire, resume, schedule, suspend
 from chalicelib.engine.commands.people import (
@@ -16,6 +17,7 @@ __all__ = [
     "create_owner",
     "create_token",
     "delete",
+    "delete_calendar",
     "expire",
     "kill",
     "patch",
@@ -24,6 +26,7 @@ __all__ = [
     "rerun",
     "resume",
     "schedule",
+    "set_calendar",
     "set_member",
     "skip",
     "submit",

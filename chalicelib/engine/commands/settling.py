@@ -45,8 +45,17 @@ class Changed:
 Effect = Callable[[Transaction, Job, int], Changed]
 
 
-def execute(engine: Engine, command: Command, effect: Effect, *, settle: bool = True) -> Job:
+def execute(
+    engine: Engine,
+    command: Command,
+    effect: Effect,
+    *,
+    settle: bool = True,
+    first: Callable[[Transaction], None] | None = None,
+) -> Job:
     """Run the command in one transaction; afterwards ring for what it left due.
+
+    ``first`` takes the locks that come before the job's.
 
     ``effect`` gets the settled job in its new state, and the time; it returns the job to be saved.
     Without ``settle`` it disposes of [cursor, now) itself.
@@ -57,6 +66,8 @@ def execute(engine: Engine, command: Command, effect: Effect, *, settle: bool = 
 
     def unit(tx: Transaction) -> Changed:
         now = engine.clock.now_ms()
+        if first is not None:
+            first(tx)
         job = lock_job(tx, command.principal, command.job_ref, command.role)
         check_edit(job, command.if_match)
         after = move_job(job.state, command.event)

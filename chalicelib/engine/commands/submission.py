@@ -9,7 +9,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from chalicelib.engine.access import choose_owner, require
+from chalicelib.engine.access import choose_owner, find_job, require
+from chalicelib.engine.commands.naming import Named, name_calendars, read_calendars
 from chalicelib.engine.commands.settling import (
     Changed,
     Command,
@@ -22,13 +23,14 @@ from chalicelib.engine.engine import Engine
 from chalicelib.engine.once import Once, transact_once
 from chalicelib.engine.ports import Remembered, Transaction
 from chalicelib.model.definition import Definition
-from chalicelib.model.errors import InvalidInput, NameTaken, Problem
+from chalicelib.model.errors import Conflict, InvalidInput, NameTaken, Problem
 from chalicelib.model.job import Job
 from chalicelib.model.principal import Principal
 from chalicelib.model.states import JobState, Role
 from chalicelib.model.template import problems_in
 from chalicelib.model.violations import problems_of
 from chalicelib.schedule import compile_schedule, with_start
+from chalicelib.schedule.excluding import check_remaining
 from chalicelib.state_machine import JobEvent
 
 
@@ -44,7 +46,8 @@ def check(
     """
     chosen = choose_owner(principal, owner)
     require(principal, chosen, Role.OWNER)
-    checked = _checked(engine, definition, engine.clock.now_ms())
+    named = read_calendars(engine, chosen, definition.schedule.exclude)
+    checked = _checked(engine, definition, named, engine.clock.now_ms())
     if engine.store.read(lambda reader: reader.job_named(definition.name, [chosen])):
         raise NameTaken(f"{chosen} already has a job named {definition.name!r}")
     return checked
@@ -73,8 +76,11 @@ def submit(
 
     def unit(tx: Transaction) -> Job:
         now = engine.clock.now_ms()
-        stored = _checked(engine, definition, now)
-        job = _new_job(job_id, chosen, principal, stored, now)
+        named = name_calendars(tx, chosen, definition.schedule.exclude)
+        stored = _checked(engine, definition, named, now)
+        job = replace(
+            _new_job(job_id, chosen, principal, stored, now), calendars_json=named.snapshot
+        )
         if schedule:
             job = armed(replace(job, state=JobState.SCHEDULED))
         tx.insert_owner(chosen, now)
@@ -152,11 +158,24 @@ def _revise(
     if_match: int | None,
     reason: str | None,
 ) -> Job:
-    """``revised`` makes the new definition from the job as it is under the lock."""
+    """``revised`` makes the new definition from the job as it is under the lock.
+
+    Calendars are locked before the job, so what it will name is foreseen from the job as it is before.
+    """
+    foreseen: list[Named] = []
+
+    def first(tx: Transaction) -> None:
+        job = find_job(tx, principal, job_ref)
+        require(principal, job.owner, Role.OWNER)
+        names = revised(job).schedule.exclude
+        foreseen[:] = [name_calendars(tx, job.owner, names, job_id=job.id)]
 
     def effect(tx: Transaction, job: Job, now: int) -> Changed:
         wanted = _with_start_of(job, revised(job))
-        stored = _checked(engine, wanted, now)
+        [named] = foreseen
+        if wanted.schedule.exclude != named.names:
+            raise Conflict(f"{job.name} was changed at this moment; read it again and decide anew")
+        stored = _checked(engine, wanted, named, now)
         if stored.to_json() == job.definition_json:
             return Changed(job, moved=False)
         after = replace(
@@ -164,6 +183,7 @@ def _revise(
             name=stored.name,
             revision=job.revision + 1,
             definition_json=stored.to_json(),
+            calendars_json=named.snapshot,
             modified_ms=now,
             modified_by=principal.name,
         )
@@ -174,7 +194,7 @@ def _revise(
         return Changed(after)
 
     command = Command(principal, JobEvent.UPDATE, job_ref, Role.OWNER, reason, if_match)
-    return execute(engine, command, effect)
+    return execute(engine, command, effect, first=first)
 
 
 def _with_start_of(job: Job, definition: Definition) -> Definition:
@@ -204,17 +224,20 @@ def _new_job(
     )
 
 
-def _checked(engine: Engine, definition: Definition, now: int) -> Definition:
-    problems = list(_problems(engine, definition, now))
+def _checked(engine: Engine, definition: Definition, named: Named, now: int) -> Definition:
+    problems = list(_problems(engine, definition, named, now))
     if problems:
         raise InvalidInput(problems)
     schedule = with_start(definition.schedule, now)
     return definition.model_copy(update={"schedule": schedule})
 
 
-def _problems(engine: Engine, definition: Definition, now: int) -> Iterator[Problem]:
+def _problems(engine: Engine, definition: Definition, named: Named, now: int) -> Iterator[Problem]:
+    yield from named.problems
     try:
         compile_schedule(definition.schedule, submitted_ms=now)
+        if not named.problems:
+            check_remaining(definition.schedule, named.calendars, submitted_ms=now)
     except InvalidInput as error:
         yield from error.problems
     yield from problems_in(definition.target, definition.parameters)

@@ -1,7 +1,7 @@
 -- fragment: job_columns
 j.id, j.owner, j.name, j.state, j.revision, j.definition, j.cursor_ms, j.wake_ms,
 j.suspended_by, j.suspended_reason, j.suspended_since_ms, j.suspended_until_ms,
-j.failures, j.edit, j.created_ms, j.created_by, j.modified_ms, j.modified_by
+j.failures, j.edit, j.created_ms, j.created_by, j.modified_ms, j.modified_by, j.calendars
 
 -- name: job
 SELECT @job_columns FROM scheduler_jobs j
@@ -49,10 +49,10 @@ SELECT @job_columns FROM @listed(:ids) scheduler_jobs j @by_primary ON j.id = li
 INSERT INTO scheduler_jobs (
        id, owner, name, name_key, state, revision, definition, cursor_ms, wake_ms,
        suspended_by, suspended_reason, suspended_since_ms, suspended_until_ms, failures, edit,
-       created_ms, created_by, modified_ms, modified_by)
+       created_ms, created_by, modified_ms, modified_by, calendars)
 VALUES (:id, :owner, :name, :name_key, :state, :revision, :definition, :cursor_ms, :wake_ms,
        :suspended_by, :suspended_reason, :suspended_since_ms, :suspended_until_ms, :failures,
-       :edit, :created_ms, :created_by, :modified_ms, :modified_by)
+       :edit, :created_ms, :created_by, :modified_ms, :modified_by, :calendars)
 
 -- name: insert_revision
 INSERT INTO scheduler_job_revisions (job_id, revision, definition, created_ms, created_by)
@@ -61,7 +61,7 @@ VALUES (:job_id, :revision, :definition, :created_ms, :created_by)
 -- name: revise_job
 UPDATE scheduler_jobs
    SET name = :name, name_key = CASE WHEN state = 'DELETED' THEN NULL ELSE :name END,
-       definition = :definition, revision = :revision
+       definition = :definition, revision = :revision, calendars = :calendars
  WHERE id = :id AND revision < :revision
 
 -- name: name_holder
