@@ -95,19 +95,34 @@ def crons_near(zone: ZoneInfo, at: int, jumped: Wall) -> Iterator[str]:
 
 
 def check_frequencies(name: str, zone: ZoneInfo, at: int, watched: Watched) -> int:
-    """Daily at the jumped time, from a local start three days before, which may not exist either."""
-    anchor = jumped_time(zone, at) - timedelta(days=3)
-    for gap, overlap in POLICIES[at // 3600 % 3 :: 3]:
-        text = anchor.isoformat()
+    """Daily and one other, at the jumped time, from a local start before, which may not exist either."""
+    jumped = jumped_time(zone, at)
+    other = ["WEEKLY", "MONTHLY", "QUARTERLY", "YEARLY"][at // 3600 % 4]
+    cases = 0
+    for number, frequency in enumerate(["DAILY", other]):
+        anchor = earlier(jumped, frequency)
         if anchor.year < 1970:
-            return 0
+            continue
+        gap, overlap = POLICIES[(at // 3600 + number) % 6]
+        text = anchor.isoformat()
         table = timetable(
-            frequency="DAILY", timezone=name, start=text, dst_gap=gap, dst_overlap=overlap
+            frequency=frequency, timezone=name, start=text, dst_gap=gap, dst_overlap=overlap
         )
-        oracle = FrequencyOracle("DAILY", anchor)
+        oracle = FrequencyOracle(frequency, anchor)
         right = watched.fires(oracle.matches, gap, overlap, names_hours=True)
-        check(table, at - 2 * DAY, at + 2 * DAY, right, (name, at, text, gap, overlap))
-    return 2
+        check(table, at - 2 * DAY, at + 2 * DAY, right, (name, at, frequency, text, gap, overlap))
+        cases += 1
+    return cases
+
+
+def earlier(wall: Wall, frequency: str) -> Wall:
+    """A local time from which the frequency comes to this one, unless its day is missing on the way."""
+    days = {"DAILY": 3, "WEEKLY": 14}.get(frequency)
+    if days is not None:
+        return wall - timedelta(days=days)
+    months = {"MONTHLY": 2, "QUARTERLY": 6, "YEARLY": 24}[frequency]
+    year, month = divmod(12 * wall.year + wall.month - 1 - months, 12)
+    return wall.replace(year=year, month=month + 1, day=min(wall.day, 28))
 
 
 def check(table: Timetable, begin: int, end: int, right: list[int], case: object) -> None:
