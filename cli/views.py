@@ -85,13 +85,24 @@ def fire_table(document: Document, screen: Screen) -> Iterator[str]:
         Column("LOCAL", lambda fire: _text(fire, "local")),
         Column("UTC", lambda fire: _iso(fire.get("nominal_ms"))),
         Column("IN", lambda fire: _age(fire.get("nominal_ms"), screen)),
-        Column("NOTE", lambda fire: _text(fire, "note"), least=8),
+        Column("NOTE", _note, least=8),
     ]
     if not screen.is_terminal or screen.now_ms is None:
         del columns[2]
-    if not any(fire.get("note") for fire in document.get("fires") or []):
+    if not any(_note(fire) for fire in document.get("fires") or []):
         columns.pop()
     yield from _table({"items": document.get("fires")}, columns, screen, "it never fires again")
+
+
+def _note(fire: Document) -> str:
+    """What is odd about a time; of one that a calendar excludes, that it does not fire then."""
+    note = _text(fire, "note")
+    if not fire.get("excluded_by"):
+        return note
+    rolls = fire.get("rolls_to_ms")
+    instead = f", fires {_iso(rolls)} instead" if rolls is not None else ""
+    excluded = f"excluded by {_text(fire, 'excluded_by')}{instead}"
+    return f"{excluded}; {note}" if note else excluded
 
 
 def job_lines(job: Document, screen: Screen) -> Iterator[str]:

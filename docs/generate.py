@@ -16,6 +16,7 @@ from chalicelib import api
 from chalicelib.api.problems import STATUSES
 from chalicelib.api.resource import Operation
 from chalicelib.model import definition
+from chalicelib.model.calendar import Calendar
 from chalicelib.model.errors import NoondayError
 from chalicelib.model.schedule import Schedule
 from chalicelib.settings import SETTINGS
@@ -92,6 +93,7 @@ PARTS: Mapping[str, Part] = {
     "commands": cli_commands.commands,
     "definition-fields": partial(fields_of, definition.Definition),
     "schedule-fields": partial(fields_of, Schedule),
+    "calendar-fields": partial(fields_of, Calendar),
     "policies-fields": partial(fields_of, definition.Policies),
     "catch-up-fields": partial(fields_of, definition.CatchUp),
     "retries-fields": partial(fields_of, definition.Retries),

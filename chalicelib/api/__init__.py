@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from chalice.app import Chalice
 
 from chalicelib.api import (
+    calendars,
     history,
     instances,
     job_commands,
@@ -20,7 +21,7 @@ from chalicelib.api.resource import Operation, Resource
 
 RESOURCES: Sequence[Resource] = tuple(
     module.resource
-    for module in (jobs, job_commands, instances, schedules, history, people, service)
+    for module in (jobs, job_commands, instances, schedules, calendars, history, people, service)
 )
 
 

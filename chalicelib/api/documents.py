@@ -154,6 +154,9 @@ class FireDocument(Answer):
     nominal_ms: Ms
     local: str = Field(description="The same moment on the clocks of the schedule's zone")
     note: str | None
+    excluded_by: str | None = Field(description="The calendar for which it does not fire then")
+    rolls_to_ms: MaybeMs = Field(description="When it fires instead; null if it does not")
+    rolls_to_time: MaybeTime
 
 
 class PreviewDocument(Answer):
@@ -192,6 +195,26 @@ class EventPage(Answer):
 
 class RevisionPage(Answer):
     items: list[RevisionDocument]
+    next: None = None
+
+
+class CalendarDocument(Answer):
+    """When the jobs that name it do not fire. ``edit`` is its ETag."""
+
+    owner: str
+    name: str
+    calendar: dict[str, Any]
+    edit: int
+    created_ms: Ms
+    created_time: Time
+    created_by: str
+    modified_ms: Ms
+    modified_time: Time
+    modified_by: str
+
+
+class CalendarPage(Answer):
+    items: list[CalendarDocument]
     next: None = None
 
 

@@ -43,7 +43,6 @@ from chalicelib.engine import commands, queries
 from chalicelib.engine.filters import EventFilter, InstanceFilter, JobFilter
 from chalicelib.model.definition import Definition
 from chalicelib.model.job import Job
-from chalicelib.schedule import explain
 
 resource = Resource(__name__, "jobs")
 DRY_RUN_FIRES = 5
@@ -85,7 +84,14 @@ def submit(call: Call, body: Definition, query: SubmitQuery) -> Response:
 def _checked(call: Call, definition: Definition) -> Response:
     stored = commands.check(call.engine, call.principal, definition, owner=call.owner)
     now = call.engine.clock.now_ms()
-    explanation = explain(stored.schedule, after_ms=now - 1, count=DRY_RUN_FIRES)
+    explanation = queries.preview(
+        call.engine,
+        call.principal,
+        stored.schedule,
+        after_ms=now - 1,
+        count=DRY_RUN_FIRES,
+        owner=call.owner,
+    )
     document = CheckedDocument(
         definition=stored.model_dump(mode="json", exclude_unset=True),
         fires=fire_documents(explanation.fires),

@@ -14,6 +14,7 @@ from chalicelib.api.documents import ProblemDocument
 from chalicelib.api.problems import PROBLEM_JSON
 from chalicelib.api.resource import Operation
 from chalicelib.api.service import VERSION
+from chalicelib.model.calendar import Calendar
 from chalicelib.model.definition import Definition
 
 REF = "#/components/schemas/{model}"
@@ -35,6 +36,7 @@ _MEANINGS: Mapping[int, str] = {
 _VARIABLES: Mapping[str, str] = {
     "job_id": "Id, name, or owner:name of a job",
     "instance_id": "Id of an instance",
+    "calendar": "Name of a calendar",
     "owner": "Name of an owner",
     "principal": "Name of a principal",
 }
@@ -119,7 +121,7 @@ def _parameters(operation: Operation) -> Iterator[dict[str, Any]]:
         text = "The owner (team) that is meant, where the principal has several"
         yield _parameter("header", "X-Noonday-Owner", text, {"type": "string"})
     if operation.guarded:
-        text = "The ETag that was seen: refused with 412 if the job has moved on"
+        text = "The ETag that was seen: refused with 412 if it has moved on"
         yield _parameter("header", "If-Match", text, {"type": "string"})
     if operation.creates:
         text = "A repeat of the request with the same key gets the same answer, for 24 hours"
@@ -210,6 +212,8 @@ def _schemas(operations: list[Operation], targets: Mapping[str, type[BaseModel]]
     for schema in schemas.values():
         if schema.get("properties", {}).get("definition"):
             schema["properties"]["definition"] = _ref(Definition)
+        if schema.get("properties", {}).get("calendar"):
+            schema["properties"]["calendar"] = _ref(Calendar)
     return schemas
 
 

@@ -158,7 +158,13 @@ def preview_document(explanation: Explanation) -> PreviewDocument:
 
 def fire_documents(fires: Iterable[Fire]) -> list[FireDocument]:
     return [
-        FireDocument(nominal_ms=fire.nominal_ms, local=fire.local, note=fire.note or None)
+        FireDocument(
+            nominal_ms=fire.nominal_ms,
+            local=fire.local,
+            note=fire.note or None,
+            excluded_by=fire.excluded_by,
+            **twins(rolls_to=fire.rolls_to_ms),
+        )
         for fire in fires
     ]
 

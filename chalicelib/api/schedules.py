@@ -9,7 +9,8 @@ from chalicelib.api.documents import PreviewDocument
 from chalicelib.api.rendering import answer, preview_document
 from chalicelib.api.requests import PreviewBody, Query
 from chalicelib.api.resource import Resource
-from chalicelib.schedule import explain, with_start
+from chalicelib.engine import queries
+from chalicelib.schedule import with_start
 
 resource = Resource(__name__, "schedules")
 
@@ -23,4 +24,12 @@ def preview(call: Call, body: PreviewBody, query: Query) -> Response:  # noqa: A
     now = call.engine.clock.now_ms()
     after_ms = now - 1 if body.after is None else body.after
     schedule = with_start(body.schedule, min(now, after_ms + 1))
-    return answer(preview_document(explain(schedule, after_ms=after_ms, count=body.count)))
+    explanation = queries.preview(
+        call.engine,
+        call.principal,
+        schedule,
+        after_ms=after_ms,
+        count=body.count,
+        owner=call.owner,
+    )
+    return answer(preview_document(explanation))

@@ -7,19 +7,22 @@ from dataclasses import replace
 from typing import Literal, TypeVar
 
 from chalicelib.engine.access import choose_owner, find_instance, find_job, require
+from chalicelib.engine.commands.naming import NONE, read_calendars
 from chalicelib.engine.disposition import timetable_of
 from chalicelib.engine.engine import Engine
 from chalicelib.engine.filters import EventFilter, InstanceFilter, JobFilter
 from chalicelib.engine.ports import Reader
 from chalicelib.engine.views import InstanceView, Page
 from chalicelib.model.calendar import StoredCalendar
-from chalicelib.model.errors import NotFound
+from chalicelib.model.errors import InvalidInput, NotFound
 from chalicelib.model.event import Event
 from chalicelib.model.instance import Instance
 from chalicelib.model.job import Job, Revision
 from chalicelib.model.principal import Membership, Principal
+from chalicelib.model.schedule import Schedule
 from chalicelib.model.states import JobState, Role
-from chalicelib.schedule import Explanation, explain
+from chalicelib.schedule import Explanation
+from chalicelib.schedule.previewing import explain_excluding
 
 T = TypeVar("T")
 
@@ -83,7 +86,32 @@ def upcoming(engine: Engine, principal: Principal, job_ref: str, count: int) -> 
     """The next nominal times, as the definition says them, whether or not the job is scheduled."""
     found = job(engine, principal, job_ref)
     now = engine.clock.now_ms()
-    return explain(found.definition.schedule, after_ms=now, count=count)
+    schedule = found.definition.schedule
+    return explain_excluding(schedule, found.calendars, after_ms=now, count=count)
+
+
+def preview(
+    engine: Engine,
+    principal: Principal,
+    schedule: Schedule,
+    *,
+    after_ms: int,
+    count: int,
+    owner: str | None = None,
+) -> Explanation:
+    """What a schedule does that is nobody's yet; its calendars are those of the owner.
+
+    Raises:
+        InvalidInput: it is no schedule, or names a calendar that there is not.
+    """
+    named = NONE
+    if schedule.exclude:
+        chosen = choose_owner(principal, owner)
+        require(principal, chosen, Role.VIEWER)
+        named = read_calendars(engine, chosen, schedule.exclude)
+        if named.problems:
+            raise InvalidInput(named.problems)
+    return explain_excluding(schedule, named.calendars, after_ms=after_ms, count=count)
 
 
 def next_fire(engine: Engine, job: Job) -> int | None:

@@ -17,11 +17,16 @@ from chalicelib.schedule.wording import in_words
 
 @dataclass(frozen=True, slots=True)
 class Fire:
-    """A nominal time in UTC ms, what the clocks of the zone show then, and what is odd about it."""
+    """A nominal time in UTC ms, what the clocks of the zone show then, and what is odd about it.
+
+    ``excluded_by``: the calendar for which it does not fire then; ``rolls_to_ms``: when it fires instead.
+    """
 
     nominal_ms: int
     local: str
     note: str | None = None
+    excluded_by: str | None = None
+    rolls_to_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

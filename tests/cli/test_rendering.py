@@ -93,6 +93,9 @@ def test_events_and_fires() -> None:
     noted = a_preview("2027-03-28T03:30:00+02:00")
     noted["fires"][0]["note"] = "02:30 does not exist that day"
     assert "02:30 does not exist" in "\n".join(fire_table(noted, EIGHTY))
+    noted["fires"][0].update(note=None, excluded_by="weekends", rolls_to_ms=1_806_109_200_000)
+    shown = " ".join(fire_table(noted, Screen(columns=160)))
+    assert "excluded by weekends, fires 2027-03-27T01:00:00Z instead" in shown
 
 
 def test_nothing_to_show_says_so_to_people_only() -> None:
