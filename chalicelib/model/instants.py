@@ -23,7 +23,6 @@ TZDATA_VERSION: str = tzdata.IANA_VERSION
 FIRST_YEAR, LAST_YEAR = 1970, 2199
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_SECOND = timedelta(seconds=1)
 _INSTANT = re.compile(
     r"\d{4}-\d\d-\d\d"
     r"(?:[Tt ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?"

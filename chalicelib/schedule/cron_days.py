@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-from chalicelib.model.instants import FIRST_YEAR
 from chalicelib.schedule.civil import MONTH_STARTS, YEAR_KINDS, YEARS
 
 _UNKNOWN = -1
@@ -124,8 +123,3 @@ def _by_week(days: WeekDays, first_weekday: int, length: int) -> int:
     if days.nth > 0:
         return first << 7 * (days.nth - 1)
     return mask & ~((1 << length - 7) - 1)
-
-
-def bit_of(year: int) -> int:
-    """The bit of a year in ``DayRule.years``."""
-    return 1 << year - FIRST_YEAR

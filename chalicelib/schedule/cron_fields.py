@@ -17,7 +17,10 @@ _NUMBER = re.compile(r"\d{1,9}", re.ASCII)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Field:
-    """What a field may hold: ``low`` to ``high``, where a range may wrap around unless it is the year."""
+    """What a field may hold: ``low`` to ``high``.
+
+    ``wraps``: a range may go on over the end. ``lone_steps``: ``5/15`` and ``/15`` are steps, as in Quartz.
+    """
 
     name: str
     low: int
@@ -98,34 +101,28 @@ def _item(field: Field, item: str) -> int:
         return _bits(field, low, high, step)
     if not slash:
         return 1 << low
-    if first in field.names:
-        raise FieldError(
-            item, "steps from a name, which Quartz ignores", f"write {low}/{step_text}"
-        )
     if not field.lone_steps:
         raise FieldError(item, "steps from a single value", f"write {low}-{field.high}/{step}")
+    if first in field.names:
+        remedy = f"write {low}/{step_text}"
+        raise FieldError(item, "steps from a name, which Quartz ignores", remedy)
     return _bits(field, low, field.high, step)
 
 
 def _check_range(
     field: Field, item: str, first: tuple[str, int], last: tuple[str, int], *, stepped: bool
 ) -> None:
+    """Names or numbers, not both; steps through numbers only; no wrapping where there is no cycle."""
     low, high = first[1], last[1]
     if (first[0] in field.names) != (last[0] in field.names):
         raise FieldError(item, "mixes a name and a number", f"write {low}-{high}")
-    if stepped and first[0] in field.names:
-        raise FieldError(
-            item,
-            "steps through names, which Quartz ignores",
-            f"write {low}-{high}{item[item.index('/') :]}",
-        )
+    if stepped and first[0] in field.names and field.lone_steps:
+        remedy = f"write {low}-{high}{item[item.index('/') :]}"
+        raise FieldError(item, "steps through names, which Quartz ignores", remedy)
     if low > high and not field.wraps:
-        split = "" if field is YEAR else f": {low}-{field.high},{field.low}-{high}"
-        raise FieldError(
-            item,
-            "is a range that ends before it begins",
-            f"write two ranges{split}" if split else f"write {high}-{low}",
-        )
+        two = f"write two ranges: {low}-{field.high},{field.low}-{high}"
+        remedy = f"write {high}-{low}" if field is YEAR else two
+        raise FieldError(item, "is a range that ends before it begins", remedy)
 
 
 def _step(field: Field, item: str, text: str) -> int:

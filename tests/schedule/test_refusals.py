@@ -76,6 +76,7 @@ UNIX = [
     ),
     ("@daily", '"@daily" is a nickname (character 1); write 0 0 * * *'),
     ("5/15 * * * *", '"5/15" in minute steps from a single value (character 1); write 5-59/15'),
+    ("0 0 1 JAN/3 *", '"JAN/3" in month steps from a single value (character 7); write 1-12/3'),
     ("0 22-2 * * *", "ends before it begins (character 3); write two ranges: 22-23,0-2"),
     ("0 0 L * *", '"L" in day of month is not a number or a range (character 5); write 1 to 31'),
     ("0 0 ? * 1", '"?" in day of month is not a number or a range (character 5); write 1 to 31'),
