@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -63,10 +64,19 @@ def _fire(at: int, table: Timetable, plain: Timetable) -> Fire:
 
 
 def _excluded(fire: Fire, schedule: Schedule, calendars: NamedCalendars, table: Timetable) -> Fire:
-    shown = datetime.fromtimestamp(fire.nominal_ms // 1000, UTC).astimezone(table.zone)
-    wall = (shown.replace(tzinfo=None) - _WALL_EPOCH) // timedelta(seconds=1)
-    who = exclusions_of(calendars, table.zone).who(wall) or calendars[0][0]
-    return replace(fire, excluded_by=who, rolls_to_ms=_target(wall, schedule, calendars, table))
+    """After a change of the clocks it may be a time that they skipped, and rolls by the name it has."""
+    exclusions = exclusions_of(calendars, table.zone)
+    second = fire.nominal_ms // 1000
+    shown = datetime.fromtimestamp(second, UTC).astimezone(table.zone).replace(tzinfo=None)
+    walls = [(shown - _WALL_EPOCH) // timedelta(seconds=1)]
+    clock = clock_of(schedule.timezone, schedule.dst_gap, schedule.dst_overlap)
+    skipped = clock.shifted[min(bisect_right(clock.starts, second), len(clock.offsets)) - 1]
+    if skipped is not None:
+        walls.append(second + skipped)
+    targets = [_target(wall, schedule, calendars, table) for wall in walls]
+    who = next(filter(None, map(exclusions.who, walls)), calendars[0][0])
+    target = next((each for each in targets if each is not None), None)
+    return replace(fire, excluded_by=who, rolls_to_ms=target)
 
 
 def _target(

@@ -21,6 +21,7 @@ from chalicelib.model.schedule import Schedule
 from chalicelib.schedule import Timetable, fires, fires_before
 from chalicelib.schedule import excluding as excluding_module
 from chalicelib.schedule.excluding import check_remaining, compile_excluding
+from chalicelib.schedule.previewing import explain_excluding
 from tests.schedule.asking import LONG_AGO, backward, forward, timetable
 from tests.schedule.oracle import WEEKDAYS, CronOracle, FrequencyOracle, Wall, Watched, wall_at
 
@@ -352,6 +353,20 @@ def test_a_time_that_the_clocks_skip_on_an_excluded_day_keeps_its_name() -> None
     table = excluding(WEEKENDS, **written, roll="next")
     found = forward(table, utc(2026, 3, 27), utc(2026, 3, 31))
     assert found == [utc(2026, 3, 27, 1, 30), utc(2026, 3, 30, 0, 30)]
+
+
+def test_a_preview_says_where_such_a_time_rolls_to() -> None:
+    berlin: dict[str, Any] = {"timezone": "Europe/Berlin", "start": "2026-03-27T00:00:00"}
+    schedule = Schedule(**berlin, cron="0 30 2 * * ?", exclude=("w",), roll="next")
+    named = (("w", Calendar.model_validate(WEEKENDS)),)
+    after = utc(2026, 3, 28) * 1000
+    found = explain_excluding(schedule, named, after_ms=after, count=1).fires
+    monday = utc(2026, 3, 30, 0, 30) * 1000
+    assert [(one.nominal_ms, one.excluded_by, one.rolls_to_ms) for one in found] == [
+        (utc(2026, 3, 28, 1, 30) * 1000, "w", monday),
+        (utc(2026, 3, 29, 1, 30) * 1000, "w", monday),
+        (monday, None, None),
+    ]
 
 
 def test_nothing_rolls_into_the_window_or_out_of_it() -> None:
