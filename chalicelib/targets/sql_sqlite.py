@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from time import monotonic
+from typing import TypeVar
 from urllib.parse import quote
 
 from chalicelib.targets.configuration import Connection
@@ -15,6 +17,8 @@ from chalicelib.targets.sql_statement import SQLITE, names
 
 BATCH = 500
 BUSY_SECONDS = 30.0
+_LOOK_SECONDS = 0.2  # SQLite waits for a lock without looking at anything else
+_LOCKED = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_BUSY_RECOVERY})
 _STEPS = 10_000  # of SQLite's machine between two looks at the stop: well under a millisecond
 _DENIED: Mapping[int, str] = {
     sqlite3.SQLITE_ATTACH: "ATTACH",
@@ -22,6 +26,7 @@ _DENIED: Mapping[int, str] = {
     sqlite3.SQLITE_TRANSACTION: "BEGIN, COMMIT and ROLLBACK",
     sqlite3.SQLITE_SAVEPOINT: "SAVEPOINT",
 }
+_R = TypeVar("_R")
 _DENIED_PRAGMAS = frozenset({"writable_schema", "temp_store_directory", "data_store_directory"})
 
 
@@ -43,7 +48,7 @@ class SqliteSession(Session):
             self._db = sqlite3.connect(
                 f"file:{quote(str(path.absolute()))}?mode={mode}",
                 uri=True,
-                timeout=BUSY_SECONDS,
+                timeout=_LOOK_SECONDS,
                 isolation_level=None,
                 check_same_thread=False,
             )
@@ -60,10 +65,11 @@ class SqliteSession(Session):
             self._db.set_authorizer(self._authorize)
             try:
                 used = {name: bindings[name] for name in names(query, SQLITE)}
-                self._cursor = self._db.execute(query, used)
+                cursor = self._patiently(lambda: self._db.execute(query, used))
             finally:
                 self._db.set_authorizer(None)
-        return Answer([column[0] for column in self._cursor.description or ()], self._fetch)
+        self._cursor = cursor
+        return Answer([column[0] for column in cursor.description or ()], self._fetch)
 
     @property
     def affected(self) -> int:
@@ -73,7 +79,7 @@ class SqliteSession(Session):
         if self._stopped.is_set():
             raise SqlFailure(f"connection {self._name!r}: stopped before the commit")
         with self._explained():
-            self._db.execute("COMMIT")
+            self._patiently(lambda: self._db.execute("COMMIT"))
 
     def cancel(self) -> None:
         """SQLite must not be interrupted while it is closed, nor afterwards."""
@@ -86,6 +92,17 @@ class SqliteSession(Session):
         with self._closing, suppress(sqlite3.Error):
             self._closed = True
             self._db.close()
+
+    def _patiently(self, call: Callable[[], _R]) -> _R:
+        """What finds the file locked comes to nothing and can be asked again, unless a stop came first."""
+        end = monotonic() + BUSY_SECONDS
+        while True:
+            try:
+                return call()
+            except sqlite3.OperationalError as error:
+                waits = error.sqlite_errorcode in _LOCKED and monotonic() < end
+                if not waits or self._stopped.is_set():
+                    raise
 
     def _fetch(self) -> Rows:
         if self._cursor is None:

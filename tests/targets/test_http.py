@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -343,6 +344,32 @@ def test_the_end_of_the_run_is_the_end_of_the_request(
     spec = {"url": f"http://127.0.0.1:{silent}/"}
     outcome = registry.run(a_request("http", spec, deadline_ms=NOW_MS + 200), Hand())
     assert isinstance(outcome, Failed)
+
+
+class Overtaken(Hand):
+    """The engine says that the run's time is over as soon as somebody waits for it."""
+
+    def wait(self, seconds: float) -> bool:
+        self.stop()
+        return super().wait(seconds)
+
+
+class Running:
+    """A clock that goes, from the time that requests are made at."""
+
+    def __init__(self) -> None:
+        self._began = monotonic()
+
+    def now_ms(self) -> int:
+        return NOW_MS + int((monotonic() - self._began) * 1000)
+
+
+def test_a_request_that_ends_with_its_run_is_a_time_out_and_no_failure(
+    settings: TargetSettings, silent: int
+) -> None:
+    registry = TargetRegistry(settings, Running())
+    request = a_request("http", {"url": f"http://127.0.0.1:{silent}/"}, deadline_ms=NOW_MS + 200)
+    assert isinstance(registry.run(request, Overtaken()), Stopped)
 
 
 def test_tls_names_the_host_and_not_its_address(settings: TargetSettings) -> None:

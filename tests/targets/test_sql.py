@@ -195,6 +195,48 @@ def test_a_stop_interrupts(registry: TargetRegistry, settings: TargetSettings, q
     assert not settings.files.exists() or list(settings.files.iterdir()) == []
 
 
+def test_a_stop_does_not_wait_for_somebody_elses_lock(
+    registry: TargetRegistry, settings: TargetSettings, database: Path
+) -> None:
+    """SQLite itself would look at the interrupt only after its patience of half a minute."""
+    other = sqlite3.connect(database, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    hand = Hand()
+    outcomes: list[Outcome] = []
+    thread = threading.Thread(
+        target=lambda: outcomes.append(run(registry, "DELETE FROM orders", hand))
+    )
+    thread.start()
+    until((settings.runs / TOKEN / "run.log").exists)
+    hand.stop()
+    thread.join(10)
+    other.close()
+    assert outcomes == [Stopped(log_path=LOG)]
+    assert len(rows(database)) == 3
+
+
+def test_who_finds_a_lock_waits_for_it(
+    registry: TargetRegistry, settings: TargetSettings, database: Path
+) -> None:
+    other = sqlite3.connect(database, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    over = threading.Event()
+    outcomes: list[Outcome] = []
+
+    def delete() -> None:
+        outcomes.append(run(registry, "DELETE FROM orders"))
+        over.set()
+
+    threading.Thread(target=delete).start()
+    until((settings.runs / TOKEN / "run.log").exists)
+    assert not over.wait(0.5)
+    other.execute("COMMIT")
+    assert over.wait(10)
+    other.close()
+    assert outcomes == [Succeeded(log_path=LOG, facts={"affected": 3})]
+    assert rows(database) == []
+
+
 def test_a_repetition_takes_the_place_of_what_a_crash_left(
     registry: TargetRegistry, settings: TargetSettings
 ) -> None:
