@@ -34,8 +34,17 @@ def read_all(names: tuple[str, ...]) -> list[Loaded]:
 
 def read(name: str) -> list[Loaded]:
     """The documents of one file."""
+    return parse(*read_text(name))
+
+
+def read_text(name: str) -> tuple[str, str]:
+    """The text of a file, and its name in the words of an error message; ``-`` is standard input.
+
+    Raises:
+        Unreadable: it cannot be read, is too large, or is not UTF-8.
+    """
     title = "standard input" if name == "-" else name
-    return parse(_decode(_bytes(name), title), title)
+    return _decode(_bytes(name), title), title
 
 
 def parse(text: str, title: str) -> list[Loaded]:

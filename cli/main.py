@@ -21,6 +21,7 @@ COMMANDS = {
         "Look at runs: state, log, result; kill, rerun and skip them.",
     ),
     "schedule": ("cli.commands.schedule:schedule", "Try a schedule before a job has it."),
+    "calendar": ("cli.commands.calendar:calendar", "Days and times at which jobs do not fire."),
     "events": ("cli.commands.events:events", "Show who did what, when and why."),
     "owner": ("cli.commands.owner:owner", "Teams, their members, and access tokens."),
     "clock": ("cli.commands.clock:clock", "Show the server's clock, or move it by hand."),

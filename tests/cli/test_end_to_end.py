@@ -284,3 +284,37 @@ def test_a_job_fires_as_the_clock_is_moved(
         for row in ok(noonday("instance", "list", "--job", "tick", "-o", "json")).document["items"]
     ]
     assert times == ["12", "08", "07", "06"]
+
+
+def test_a_calendar_keeps_a_job_from_firing(
+    still: Server, to: Callable[[Server], Noonday], tmp_path: Path
+) -> None:
+    noonday = to(still)
+    holidays = tmp_path / "holidays.ics"
+    holidays.write_text(
+        "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nDTSTART;VALUE=DATE:20261225\r\nRRULE:FREQ=YEARLY\r\n"
+        "END:VEVENT\r\nEND:VCALENDAR\r\n"
+    )
+    job = tmp_path / "job.yaml"
+    job.write_text(
+        "name: but-at-christmas\n"
+        "schedule: {cron: '0 0 6 24-26 12 ?', exclude: [holidays], roll: skip}\n"
+        "target: {kind: process, command: ['true']}\n"
+    )
+    unknown = noonday("job", "submit", str(job))
+    assert unknown.code == 1
+    assert "schedule.exclude" in unknown.err
+    assert noonday("calendar", "set", "holidays", str(holidays)).code == 0
+    assert "12-25" in noonday("calendar", "show", "holidays").out
+    assert "1 yearly" in noonday("calendar", "list").out
+    assert noonday("job", "submit", str(job), "--schedule").code == 0
+    upcoming = noonday("job", "next", "but-at-christmas", "--count", "3").out
+    assert "2026-12-24T06:00:00Z" in upcoming
+    [excluded] = [line for line in upcoming.splitlines() if "2026-12-25" in line]
+    assert "holidays" in excluded
+    in_use = noonday("calendar", "delete", "holidays")
+    assert in_use.code == 4
+    assert "but-at-christmas" in in_use.err
+    assert noonday("job", "delete", "but-at-christmas", "--yes").code == 0
+    assert noonday("calendar", "delete", "holidays").code == 0
+    assert noonday("calendar", "show", "holidays").code == 3
