@@ -15,9 +15,10 @@ from chalicelib.engine.facts import RunClaimed
 from chalicelib.engine.outcomes import Failed
 from chalicelib.engine.ports import HandedOut, LaunchRequest, Transaction
 from chalicelib.engine.requests import launch_request
-from chalicelib.engine.settle import Moved, announce, result_of, settle, write_moves
+from chalicelib.engine.settle import ENGINE, Moved, announce, result_of, settle, write_moves
+from chalicelib.engine.stopping import CONFIRM_MS
 from chalicelib.model.definition import Policies
-from chalicelib.model.instance import Claim, Instance
+from chalicelib.model.instance import Claim, Instance, Stop
 from chalicelib.model.instants import parse_duration
 from chalicelib.model.job import Job, read_definition
 from chalicelib.model.states import (
@@ -26,6 +27,7 @@ from chalicelib.model.states import (
     InstanceState,
     JobState,
     Reason,
+    StopKind,
 )
 from chalicelib.state_machine import InstanceEvent, move_instance
 
@@ -130,7 +132,10 @@ def decide(instance: Instance, job: Job, policies: Policies, active: int, now_ms
         return instance
     if instance.claim.count >= MAX_CLAIMS:
         return _lost(instance, now_ms)
-    return _claimed_again(instance, now_ms)
+    again = _claimed_again(instance, now_ms)
+    if job.state is JobState.DELETED and instance.state is InstanceState.LAUNCHING:
+        return _not_after_all(again, now_ms)
+    return again
 
 
 def _from_waiting(
@@ -169,6 +174,14 @@ def _claimed_again(instance: Instance, now_ms: int) -> Instance:
         wake_ms=lease_ms,
         version=instance.version + 1,
     )
+
+
+def _not_after_all(instance: Instance, now_ms: int) -> Instance:
+    """Whoever was to launch it died, and its job has been deleted since: nothing of it may begin now."""
+    if instance.stop is not None:
+        return instance
+    stop = Stop(StopKind.KILL, ENGINE, "its job was deleted", now_ms + CONFIRM_MS)
+    return replace(instance, stop=stop)
 
 
 def _lost(instance: Instance, now_ms: int) -> Instance:

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from chalicelib.engine import commands
+from chalicelib.engine.claim import claim
 from chalicelib.engine.facts import JobSetAside
 from chalicelib.engine.launch import launch_started
 from chalicelib.engine.outcomes import Failed, Pending, Refused, Succeeded
@@ -231,3 +232,17 @@ def test_who_waited_too_long_passes_its_turn_on(world: World) -> None:
     world.clock.now += 1
     world.deliver()
     assert states(world, job) == ["SUCCEEDED", "TIMED_OUT", "LAUNCHED"]
+
+
+def test_what_was_claimed_but_never_begun_does_not_begin_after_its_job_was_deleted(
+    world: World,
+) -> None:
+    job = submit(world, schedule={"every": "P1D"})
+    world.minute()
+    [(_, handed)] = world.queue.messages
+    world.queue.messages.clear()
+    claim(world.engine, [handed])  # and here its process dies
+    commands.delete(world.engine, ADMIN, job.id)
+    world.advance(5 * MINUTE)
+    assert world.targets.calls == []
+    assert states(world, job) == ["KILLED"]
