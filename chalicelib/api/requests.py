@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, RootModel
 
@@ -58,10 +58,8 @@ class SuspendBody(Because):
 
 
 class ResumeBody(Because):
-    catch_up: str | None = Field(
-        None,
-        pattern="^(all|latest|none)$",
-        description="What becomes of the nominal times of the suspension",
+    catch_up: Literal["all", "latest", "none"] | None = Field(
+        None, description="What becomes of the nominal times of the suspension"
     )
 
 

@@ -6,8 +6,10 @@ holds one thread of the pool, no longer than the time limits of a request.
 
 from __future__ import annotations
 
+import errno
 import os
 import queue
+import resource
 import selectors
 import socket
 import threading
@@ -28,6 +30,8 @@ from chalicelib.local.http_message import (
     read_request,
 )
 
+CONNECTIONS = 1000
+_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 NEXT_REQUEST_S = 0.005
 """A thread waits so long for the connection's next request before it gives the connection back."""
 
@@ -53,14 +57,15 @@ class HttpServer:
         refuse: Refuse,
         *,
         threads: int = 32,
-        connections: int = 1000,
+        connections: int | None = None,
         limits: Limits | None = None,
     ) -> None:
         self._limits = limits or Limits()
         self._listener = listener
         self._handle = handle
         self._refuse = refuse
-        self._most = connections
+        self._most = connections or _room()
+        self._starved = False
         self._ready: queue.SimpleQueue[Connection | None] = queue.SimpleQueue()
         self._returned: deque[Connection] = deque()
         self._idle: dict[int, Connection] = {}
@@ -108,6 +113,7 @@ class HttpServer:
     def _watch(self) -> None:
         while not self._stopping.is_set():
             self._listen_if_there_is_room()
+            paused = not self._listening
             for key, _ in self._selector.select(timeout=1.0 if self._listening else 0.1):
                 if key.fileobj is self._listener:
                     self._accept()
@@ -117,6 +123,7 @@ class HttpServer:
                     self._take(key.fd)
             self._park_returned()
             self._drop_idle()
+            self._starved = self._starved and not paused
         self._accept()
         self._listener.close()
         with self._changed:
@@ -125,7 +132,7 @@ class HttpServer:
         self._hand_over_or_close()
 
     def _crowded(self) -> bool:
-        return len(self._idle) + self._busy >= self._most
+        return self._starved or len(self._idle) + self._busy >= self._most
 
     def _listen_if_there_is_room(self) -> None:
         """A listener that is watched but not answered would wake the watcher without end."""
@@ -141,7 +148,9 @@ class HttpServer:
         while not self._crowded():
             try:
                 sock, address = self._listener.accept()
-            except OSError:
+            except OSError as error:
+                # What cannot be accepted goes on waking the watcher: it looks away for a moment.
+                self._starved = error.errno in _EXHAUSTED
                 return
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._park(Connection(sock, str(address[0])))
@@ -247,6 +256,12 @@ class HttpServer:
         except OSError:
             connection.sock.close()
         return connection.has_more
+
+
+def _room() -> int:
+    """How many connections are held: half of what this process may open, for its runs need files too."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return CONNECTIONS if files == resource.RLIM_INFINITY else max(1, min(CONNECTIONS, files // 2))
 
 
 def _head(response: HttpResponse, *, keep: bool) -> bytes:

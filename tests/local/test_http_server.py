@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import socket
 import threading
@@ -9,6 +10,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -56,6 +59,33 @@ def serving(
     finally:
         echo.go.set()
         server.stop(5)
+
+
+class Starved(socket.socket):
+    """A listener of a process that has no descriptor left until the fourth connection it refuses."""
+
+    def __init__(self, listener: socket.socket) -> None:
+        super().__init__(fileno=listener.detach())
+        self.tried: list[float] = []
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        if len(self.tried) < 4:
+            self.tried.append(time.monotonic())
+            raise OSError(errno.EMFILE, "too many open files")
+        return super().accept()
+
+
+def test_without_a_free_descriptor_the_server_waits_and_does_not_spin(echo: Echo) -> None:
+    listener = Starved(socket.create_server(("127.0.0.1", 0)))
+    port = listener.getsockname()[1]
+    server = HttpServer(listener, echo, refuse, threads=2)
+    server.start()
+    try:
+        answer = exchange(port, b"GET /late HTTP/1.1\r\nConnection: close\r\n" + HOST + b"\r\n")
+    finally:
+        server.stop(5)
+    assert b"GET /late" in answer
+    assert all(later - earlier > 0.05 for earlier, later in pairwise(listener.tried))
 
 
 @pytest.fixture
