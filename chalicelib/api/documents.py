@@ -105,6 +105,9 @@ class InstanceDocument(Answer):
     revision: int
     run: int
     attempt: int
+    tzdata: str | None = Field(
+        description="The release of the zone database by which the nominal time was computed"
+    )
     runs: list[RunDocument]
     parameters: dict[str, JsonValue]
     waiting_on: str | None

@@ -108,6 +108,7 @@ def instance_document(view: InstanceView) -> InstanceDocument:
         revision=instance.revision,
         run=instance.run,
         attempt=instance.attempt,
+        tzdata=instance.tzdata,
         runs=[_run(instance.id, run) for run in view.runs],
         parameters=json.loads(instance.parameters_json),
         waiting_on=instance.waiting_on,

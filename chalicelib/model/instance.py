@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from chalicelib.model.identity import run_token
+from chalicelib.model.instants import TZDATA_VERSION
 from chalicelib.model.states import InstanceKind, InstanceState, StopKind
 
 
@@ -57,6 +58,7 @@ class Instance:
     superseded are history. ``version`` grows with every write and shuts out late writers.
     ``wake_ms``: when the sweep must look; None when terminal or held. ``deadline_ms``: the wait's end
     while WAITING, the run's end while in flight. ``active``: it holds a slot.
+    ``tzdata``: the release of the zone database by which its nominal time was computed.
     """
 
     id: str
@@ -89,6 +91,7 @@ class Instance:
     launched_ms: int | None = None
     started_ms: int | None = None
     ended_ms: int | None = None
+    tzdata: str | None = TZDATA_VERSION
 
     @property
     def token(self) -> str:

@@ -153,7 +153,7 @@ def instance_of(row: Row) -> Instance:
     (id_, job_id, owner, nominal_ms, kind, parameters, state, reason, revision, run, attempt, version,
      wake_ms, deadline_ms, active, epoch, lease_ms, claims, stop_kind, stop_by, stop_reason, stop_ms,
      external_id, external_url, handle, result_path, log_path, error, waiting_on, created_ms,
-     run_created_ms, ready_ms, launched_ms, started_ms, ended_ms) = row  # fmt: skip
+     run_created_ms, ready_ms, launched_ms, started_ms, ended_ms, tzdata) = row  # fmt: skip
     return Instance(
         id=id_,
         job_id=job_id,
@@ -187,6 +187,7 @@ def instance_of(row: Row) -> Instance:
         launched_ms=launched_ms,
         started_ms=started_ms,
         ended_ms=ended_ms,
+        tzdata=tzdata,
     )
 
 
@@ -228,6 +229,7 @@ def instance_row(instance: Instance) -> JsonRow:
         "launched_ms": instance.launched_ms,
         "started_ms": instance.started_ms,
         "ended_ms": instance.ended_ms,
+        "tzdata": instance.tzdata,
     }
 
 

@@ -15,6 +15,7 @@ from chalicelib.engine.outcomes import Failed, Pending, Refused, Succeeded
 from chalicelib.engine.ports import HandedOut
 from chalicelib.engine.settle import result_of, settle
 from chalicelib.engine.sweep import sweep_second
+from chalicelib.model.instants import TZDATA_VERSION
 from chalicelib.model.job import Job
 from chalicelib.model.states import InstanceState
 from tests.engine.history import assert_accounted, assert_settled, instances_of
@@ -246,3 +247,10 @@ def test_what_was_claimed_but_never_begun_does_not_begin_after_its_job_was_delet
     world.advance(5 * MINUTE)
     assert world.targets.calls == []
     assert states(world, job) == ["KILLED"]
+
+
+def test_an_instance_remembers_the_zone_database_that_computed_its_time(world: World) -> None:
+    job = submit(world)
+    world.deliver()
+    [one] = instances_of(world.engine.store, job.id)
+    assert one.tzdata == TZDATA_VERSION

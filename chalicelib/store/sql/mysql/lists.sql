@@ -78,7 +78,8 @@ JSON_TABLE(:rows, '$[*]' COLUMNS (
          ready_ms BIGINT PATH '$.ready_ms',
          launched_ms BIGINT PATH '$.launched_ms',
          started_ms BIGINT PATH '$.started_ms',
-         ended_ms BIGINT PATH '$.ended_ms')) AS n
+         ended_ms BIGINT PATH '$.ended_ms',
+         tzdata VARCHAR(40) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$.tzdata')) AS n
 
 -- fragment: run_rows(rows)
 JSON_TABLE(:rows, '$[*]' COLUMNS (

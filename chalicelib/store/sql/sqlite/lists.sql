@@ -69,7 +69,8 @@ INDEXED BY :index
          json_extract(value, '$.ready_ms') AS ready_ms,
          json_extract(value, '$.launched_ms') AS launched_ms,
          json_extract(value, '$.started_ms') AS started_ms,
-         json_extract(value, '$.ended_ms') AS ended_ms
+         json_extract(value, '$.ended_ms') AS ended_ms,
+         json_extract(value, '$.tzdata') AS tzdata
     FROM json_each(:rows)) AS n
 
 -- fragment: run_rows(rows)
