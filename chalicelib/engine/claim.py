@@ -20,7 +20,7 @@ from chalicelib.engine.stopping import CONFIRM_MS
 from chalicelib.model.definition import Policies
 from chalicelib.model.instance import Claim, Instance, Stop
 from chalicelib.model.instants import parse_duration
-from chalicelib.model.job import Job, read_definition
+from chalicelib.model.job import Job, Suspension, read_definition
 from chalicelib.model.states import (
     IN_FLIGHT,
     InstanceKind,
@@ -143,7 +143,7 @@ def _from_waiting(
 ) -> Instance:
     if job.state is JobState.DELETED:
         return ended(instance, InstanceEvent.SKIP, Reason.JOB_DELETED, now_ms)
-    if job.state is JobState.SUSPENDED and instance.kind is not InstanceKind.MANUAL:
+    if job.state is JobState.SUSPENDED and not _asked_for(instance, job.suspension):
         return _held(instance, Reason.JOB_SUSPENDED, None)
     room = policies.max_active if policies.overlap == "allow" else 1
     if not instance.active and active >= room:
@@ -159,6 +159,14 @@ def _from_waiting(
         deadline_ms=now_ms + parse_duration(policies.timeouts.run),
         ready_ms=instance.ready_ms or now_ms,
     )
+
+
+def _asked_for(instance: Instance, suspension: Suspension | None) -> bool:
+    """Whether a person wants it although the job is suspended: a trigger, or a rerun since then."""
+    if instance.kind is InstanceKind.MANUAL or suspension is None:
+        return instance.kind is InstanceKind.MANUAL
+    is_rerun = instance.run > 1 and instance.attempt == 1
+    return is_rerun and instance.run_created_ms >= suspension.since_ms
 
 
 def _held(instance: Instance, reason: Reason, wake_ms: int | None) -> Instance:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Protocol
 
@@ -11,6 +12,8 @@ from chalicelib.notifications.clock import HandMovedClock, NotQuiet
 
 STUCK_AFTER = 1_000
 RING_S = 60.0
+MOVE_S = 20.0
+"""Somebody waits for the answer, and the server's end for that: a longer way is gone in several moves."""
 
 
 class Driven(Protocol):
@@ -32,8 +35,9 @@ class Driven(Protocol):
 class ManualClock(HandMovedClock):
     """Stands where it was put. ``attach`` it to what it drives before it is moved."""
 
-    def __init__(self, now_ms: int) -> None:
+    def __init__(self, now_ms: int, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._now_ms = now_ms
+        self._monotonic = monotonic
         self._moving = threading.Lock()
         self._driven: Callable[[], Driven] | None = None
 
@@ -57,12 +61,18 @@ class ManualClock(HandMovedClock):
     def _step(self, driven: Driven, at_ms: int, wait_s: float) -> None:
         """From one due moment to the next; at the last one once more, for what the others left."""
         again = 0
+        end = self._monotonic() + MOVE_S
         while (due_ms := driven.next_wake(at_ms + 1)) is not None:
             again = again + 1 if due_ms <= self._now_ms else 0
             if again > STUCK_AFTER:
                 break
             self._now_ms = max(self._now_ms, due_ms)
             self._settle(driven, wait_s)
+            if self._monotonic() >= end:
+                raise NotQuiet(
+                    f"so much is due on the way that time has come only to "
+                    f"{format_instant(self._now_ms)}; move on from there"
+                )
         self._now_ms = at_ms
         self._settle(driven, wait_s)
 

@@ -347,6 +347,22 @@ def test_a_rerun_is_a_new_run_with_the_history_kept(world: World) -> None:
     assert len({request.token for _, request in world.targets.calls}) == 2
 
 
+def test_a_rerun_that_is_asked_for_during_a_suspension_runs(world: World) -> None:
+    job = submit(world)
+    world.advance(MINUTE)
+    first, second = instances_of(world.engine.store, job.id)
+    commands.rerun(world.engine, ADMIN, first.id)
+    world.clock.now += 1
+    commands.suspend(world.engine, ADMIN, "sample")
+    world.clock.now += 1
+    commands.rerun(world.engine, ADMIN, second.id)
+    world.deliver()
+    assert states(world, job) == ["WAITING", "SUCCEEDED"]
+    commands.resume(world.engine, ADMIN, "sample")
+    world.deliver()
+    assert states(world, job) == ["SUCCEEDED", "SUCCEEDED"]
+
+
 def test_only_what_waits_can_be_skipped(world: World) -> None:
     job = submit(world, target={"kind": "started"}, policies={"max_active": 1})
     world.targets.otherwise = Pending()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from dataclasses import dataclass, field
 
@@ -168,6 +169,18 @@ def test_what_stays_due_does_not_hold_time_up_for_ever() -> None:
     plan.stuck = True
     clock.move_to(9_000, wait_s=1)
     assert clock.now_ms() == 9_000
+
+
+def test_a_long_way_is_gone_in_several_moves() -> None:
+    watch = itertools.count(step=8)
+    clock = ManualClock(1_000, monotonic=lambda: float(next(watch)))
+    plan = Plan([2_000, 3_000, 4_000, 5_000], clock)
+    clock.attach(plan)
+    with pytest.raises(NotQuiet, match="1970-01-01T00:00:04Z; move on from there"):
+        clock.move_to(9_000, wait_s=1)
+    assert clock.now_ms() == 4_000
+    clock.move_to(9_000, wait_s=1)
+    assert plan.rung == [2_000, 3_000, 4_000, 5_000, 9_000]
 
 
 class Still:
