@@ -19,8 +19,7 @@ from pathlib import Path
 from benchmarks.counting import Counts, counting_store
 from chalicelib.engine.inline import run_inline
 from chalicelib.engine.launch import launch_started
-from chalicelib.engine.outcomes import Style
-from chalicelib.engine.ports import Transaction
+from chalicelib.engine.ports import Lane, Transaction
 from chalicelib.model.instants import parse_instant, zone
 from chalicelib.model.job import Job
 from chalicelib.store.address import Sqlite
@@ -68,7 +67,7 @@ class Bench:
         """As the queues do: started kinds in batches, inline ones alone."""
         messages = self.world.queue.messages
         while messages:
-            batch = [handed for style, handed in messages[:BATCH] if style is Style.STARTED]
+            batch = [handed for lane, handed in messages[:BATCH] if lane is Lane.LAUNCH]
             if batch:
                 launch_started(self.world.engine, batch)
                 del messages[: len(batch)]

@@ -20,10 +20,10 @@ from chalicelib.engine.outcomes import (
     Succeeded,
     Unknown,
 )
-from chalicelib.model.definition import Policies, Retries
+from chalicelib.model.definition import Backoff, Policies
 from chalicelib.model.instance import Claim, Instance
 from chalicelib.model.instants import parse_duration
-from chalicelib.model.states import TERMINAL, InstanceState, Reason, StopKind
+from chalicelib.model.states import TERMINAL, GroupPlace, InstanceState, Reason, StopKind
 from chalicelib.state_machine import InstanceEvent, move_instance
 
 POLL_MS = 30_000
@@ -32,6 +32,7 @@ REFUSED_MS = 30_000
 _STOP_EVENTS = {
     StopKind.KILL: (InstanceEvent.KILL, Reason.KILLED),
     StopKind.TIME_OUT: (InstanceEvent.TIME_OUT, Reason.RUN_TIMEOUT),
+    StopKind.REPLACE: (InstanceEvent.KILL, Reason.REPLACED),
 }
 
 
@@ -71,14 +72,26 @@ def follow(instance: Instance, outcome: Outcome, now_ms: int) -> Followed:
 
 
 def retried(instance: Instance, policies: Policies, now_ms: int) -> Instance:
-    """The next run, which waits for its delay and keeps the slot; the same value if none is left."""
-    if instance.attempt >= policies.retries.max_attempts:
+    """The next run, which waits for its delay and keeps the slots; the same value if none is left.
+
+    Launches that failed have a budget of their own, which begins anew with each run that began. What the
+    run waited for was there: prerequisites are not checked again.
+    """
+    retries = policies.retries
+    of_launch = instance.reason in (Reason.LAUNCH_FAILED, Reason.LAUNCH_LOST)
+    tried = instance.launch_attempt if of_launch else instance.attempt
+    budget = retries.launch.max_attempts if of_launch else retries.max_attempts
+    if tried >= budget:
         return instance
-    wake_ms = now_ms + retry_delay_ms(instance, policies.retries)
+    backoff = retries.launch if of_launch else retries
+    wake_ms = now_ms + retry_delay_ms(instance, backoff, tried)
     return replace(
         next_run(instance, Reason.RETRY, wake_ms=wake_ms, now_ms=now_ms),
-        attempt=instance.attempt + 1,
+        attempt=instance.attempt + (not of_launch),
+        launch_attempt=instance.launch_attempt + 1 if of_launch else 1,
         active=True,
+        place=GroupPlace.HELD if instance.group else None,
+        ready_ms=now_ms,
         deadline_ms=wake_ms + parse_duration(policies.timeouts.wait),
     )
 
@@ -110,6 +123,7 @@ def ended(instance: Instance, event: InstanceEvent, reason: str | None, now_ms: 
         state=move_instance(instance.state, event),
         reason=reason,
         active=False,
+        place=None,
         wake_ms=None,
         deadline_ms=None,
         claim=replace(instance.claim, lease_ms=None),
@@ -178,8 +192,8 @@ def _failed(instance: Instance, failed: Failed, now_ms: int) -> Followed:
         reason = Reason.RUN_LOST if began else Reason.LAUNCH_LOST
     after = ended(instance, InstanceEvent.FAILURE, reason, now_ms)
     after = replace(after, error=failed.error, log_path=failed.log_path)
-    killed = instance.stop is not None and instance.stop.kind is StopKind.KILL
-    return Followed(after, may_retry=failed.retry and not killed)
+    unwanted = instance.stop is not None and instance.stop.kind is not StopKind.TIME_OUT
+    return Followed(after, may_retry=failed.retry and not unwanted)
 
 
 def next_run(instance: Instance, reason: str | None, *, wake_ms: int, now_ms: int) -> Instance:
@@ -198,6 +212,10 @@ def next_run(instance: Instance, reason: str | None, *, wake_ms: int, now_ms: in
         result_path=None,
         log_path=None,
         error=None,
+        waiting_on=None,
+        checks=0,
+        checked_ms=None,
+        findings_json=None,
         run_created_ms=now_ms,
         ready_ms=None,
         launched_ms=None,
@@ -206,13 +224,16 @@ def next_run(instance: Instance, reason: str | None, *, wake_ms: int, now_ms: in
     )
 
 
-def retry_delay_ms(instance: Instance, retries: Retries) -> int:
-    """Exponential, capped, and spread by a hash of the run's token: the same at every repeat."""
-    grown = parse_duration(retries.delay) * retries.factor ** (instance.attempt - 1)
-    capped = min(grown, parse_duration(retries.max_delay))
+def retry_delay_ms(instance: Instance, backoff: Backoff, tried: int) -> int:
+    """Exponential, capped, and spread by a hash of the run's token: the same at every repeat.
+
+    ``tried``: 1 or more, how many of this kind there have been.
+    """
+    grown = parse_duration(backoff.delay) * backoff.factor ** (tried - 1)
+    capped = min(grown, parse_duration(backoff.max_delay))
     digest = blake2b(instance.token.encode(), digest_size=8).digest()
     spread = int.from_bytes(digest, "big") / 2**64 * 2 - 1
-    return max(0, round(capped * (1 + retries.jitter * spread)))
+    return max(0, round(capped * (1 + backoff.jitter * spread)))
 
 
 def _looked_at(instance: Instance, now_ms: int) -> Instance:

@@ -115,6 +115,7 @@ def new_instance(
         kind=kind,
         parameters_json=parameters_json,
         revision=job.revision,
+        group=job.group,
         wake_ms=now_ms,
         deadline_ms=now_ms + parse_duration(job.definition.policies.timeouts.wait),
         created_ms=now_ms,

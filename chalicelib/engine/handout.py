@@ -10,10 +10,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from chalicelib.engine.completion import stop_unconfirmed, wait_timed_out
+from chalicelib.engine.consequences import ENGINE
 from chalicelib.engine.engine import Engine
 from chalicelib.engine.outcomes import Style
-from chalicelib.engine.ports import HandedOut, Transaction
-from chalicelib.engine.settle import ENGINE, Move, Result, settle
+from chalicelib.engine.ports import HandedOut, Lane, Transaction
+from chalicelib.engine.settle import Move, Result, settle
 from chalicelib.engine.stopping import request_stop
 from chalicelib.model.errors import NoondayError
 from chalicelib.model.instance import Instance
@@ -22,6 +23,7 @@ from chalicelib.model.states import InstanceState, StopKind
 
 PATIENCE_MS = 60_000
 LONGEST_PATIENCE_MS = 900_000
+LANES = {Style.STARTED: Lane.LAUNCH, Style.INLINE: Lane.WORK}
 
 
 @dataclass(slots=True)
@@ -30,8 +32,8 @@ class Batch:
 
     looked_at: int = 0
     lateness_ms: int = 0
-    handed: list[tuple[Style, HandedOut]] = field(default_factory=list)
-    alone: list[tuple[Style, HandedOut]] = field(default_factory=list)
+    handed: list[tuple[Lane, HandedOut]] = field(default_factory=list)
+    alone: list[tuple[Lane, HandedOut]] = field(default_factory=list)
     over: list[Result] = field(default_factory=list)
     stopping: list[str] = field(default_factory=list)
 
@@ -45,12 +47,12 @@ def hand_out(engine: Engine, limit: int) -> Batch:
     batch = engine.store.transact(lambda tx: _look_at_due(engine, tx, limit))
     if batch.stopping:
         engine.stops.notify(batch.stopping)
-    for style in Style:
-        together = [one for its, one in batch.handed if its is style]
+    for lane in Lane:
+        together = [one for its, one in batch.handed if its is lane]
         if together:
-            engine.queue.send(style, together)
-    for style, one in batch.alone:
-        engine.queue.send(style, [one])
+            engine.queue.send(lane, together)
+    for lane, one in batch.alone:
+        engine.queue.send(lane, [one])
     settle(engine, batch.over)
     return batch
 
@@ -108,8 +110,8 @@ def _looked_at(instance: Instance, style: Style | None, now_ms: int, batch: Batc
         return replace(asked, wake_ms=_while_held(asked, lease_ms, now_ms), version=_next(instance))
     after = replace(asked, wake_ms=now_ms + _patience_ms(asked, now_ms), version=_next(instance))
     # Who was claimed without an outcome may be what brings its launcher down: it travels alone.
-    lane = batch.alone if after.claim.count > 0 else batch.handed
-    lane.append((style, HandedOut(after.id, after.version)))
+    travels = batch.alone if after.claim.count > 0 else batch.handed
+    travels.append((LANES[style], HandedOut(after.id, after.version)))
     return after
 
 

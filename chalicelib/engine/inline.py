@@ -9,10 +9,11 @@ from contextlib import suppress
 from dataclasses import replace
 
 from chalicelib.engine.claim import LEASE_MS, claim
+from chalicelib.engine.consequences import ENGINE
 from chalicelib.engine.engine import Engine
 from chalicelib.engine.outcomes import Dropped, RunTaken, Stopped
 from chalicelib.engine.ports import HandedOut, Transaction
-from chalicelib.engine.settle import ENGINE, result_of, settle
+from chalicelib.engine.settle import result_of, settle
 from chalicelib.engine.stopping import request_stop
 from chalicelib.model.errors import Unavailable
 from chalicelib.model.instance import Claim, Instance

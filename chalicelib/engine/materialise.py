@@ -6,11 +6,11 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from chalicelib.engine.consequences import ENGINE
 from chalicelib.engine.disposition import armed, dispose
 from chalicelib.engine.engine import Engine
 from chalicelib.engine.facts import JobSetAside
 from chalicelib.engine.ports import Transaction
-from chalicelib.engine.settle import ENGINE
 from chalicelib.model.event import Event
 from chalicelib.model.instance import Instance
 from chalicelib.model.job import Job, SkipRange

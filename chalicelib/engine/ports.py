@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Protocol, TypeVar
 
 from chalicelib.engine.facts import Fact
@@ -12,9 +13,11 @@ from chalicelib.engine.filters import EventFilter, InstanceFilter, JobFilter
 from chalicelib.engine.outcomes import Outcome, Style
 from chalicelib.model.calendar import StoredCalendar
 from chalicelib.model.event import Event
+from chalicelib.model.group import Group
 from chalicelib.model.instance import Instance, Run
 from chalicelib.model.job import Job, Revision, SkipRange
 from chalicelib.model.principal import Membership, Principal
+from chalicelib.model.states import GroupPlace
 
 T = TypeVar("T")
 
@@ -49,6 +52,30 @@ class Remembered:
     status: int
     body: str
     created_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wakes:
+    """When the earliest of each kind is due, UTC milliseconds; None for none. ``paused``: nothing begins."""
+
+    jobs: int | None = None
+    instances: int | None = None
+    backfills: int | None = None
+    watches: int | None = None
+    notifications: int | None = None
+    paused: bool = False
+
+    @property
+    def earliest(self) -> int | None:
+        every = (self.jobs, self.instances, self.backfills, self.watches, self.notifications)
+        return min((one for one in every if one is not None), default=None)
+
+
+Scope = tuple[str, str | None]
+"""Whose limit an instance counts against: its job's id, and its backfill's if it belongs to one."""
+
+GroupKey = tuple[str, str]
+"""A concurrency group: its owner and its name."""
 
 
 class Reader(Protocol):
@@ -112,8 +139,8 @@ class Reader(Protocol):
         """Those that touch [from_ms, to_ms), in order of time."""
         ...
 
-    def next_wake(self, before_ms: int) -> int | None:
-        """The earliest wake_ms of any job or instance, if it is before that time."""
+    def next_wakes(self, before_ms: int) -> Wakes:
+        """When the sweep must look at what, as far as it is before that time: one question."""
         ...
 
     def remembered(self, owner: str, key: str) -> Remembered | None: ...
@@ -127,11 +154,21 @@ class Reader(Protocol):
     def memberships(self, owner: str) -> Sequence[Membership]: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Slots:
+    """So many instances hold a slot of that backfill's (None: the job's) limit, and perhaps of that group."""
+
+    backfill: str | None
+    group: str | None
+    place: GroupPlace | None
+    count: int
+
+
 class Transaction(Reader, Protocol):
     """One unit of work: all of it happens, or none.
 
-    Locks are taken in this order, whoever takes them: calendars by name, jobs by id, instances by id. A
-    value is written as a whole; ``save_instances`` repeats the guard on ``version`` in the UPDATE.
+    Locks are taken in this order, whoever takes them: owners, calendars and groups by name, jobs by id,
+    instances by id. A value is written as a whole; ``save_instances`` repeats the guard on ``version``.
     """
 
     def lock_jobs(self, ids: Iterable[str]) -> Sequence[Job]:
@@ -190,18 +227,43 @@ class Transaction(Reader, Protocol):
         """Each value carries version + 1; how many rows still had the version before it."""
         ...
 
-    def active_counts(self, job_ids: Iterable[str]) -> Mapping[str, int]: ...
+    def active_counts(self, job_ids: Iterable[str]) -> Mapping[Scope, int]:
+        """How many hold a slot, by job and backfill; who has none is missing."""
+        ...
+
+    def rivals(self, job_ids: Iterable[str]) -> Sequence[str]:
+        """Ids of the jobs' instances that hold a slot or wait for one (WAITING, reason MAX_ACTIVE)."""
+        ...
+
+    def lock_groups(self, keys: Iterable[GroupKey]) -> Mapping[GroupKey, Group]:
+        """Those that exist, locked by owner and name. Before the jobs."""
+        ...
+
+    def group_counts(self, keys: Iterable[GroupKey]) -> Mapping[GroupKey, int]:
+        """How many instances hold a slot of each group."""
+        ...
+
+    def slots_of_waiting(self, job_id: str, *, held: bool) -> Sequence[Slots]:
+        """What those of the job that wait hold, retries for example; with ``held`` without manual ones."""
+        ...
 
     def hold_instances(self, job_id: str) -> int:
-        """Suspension: scheduled and backfilled ones that wait lose their wake_ms."""
+        """Suspension: scheduled and backfilled ones that wait lose their wake_ms and their slots."""
         ...
 
     def release_instances(self, job_id: str, now_ms: int, held_since_ms: int) -> int:
         """Resume: they wake now, and their wait's end moves by the time they were held."""
         ...
 
-    def wake_queued(self, job_id: str, now_ms: int, count: int) -> int:
-        """The oldest that wait for their turn (WAITING, reason MAX_ACTIVE) wake now, reason NULL."""
+    def wake_queued(self, scope: Scope, now_ms: int, count: int) -> int:
+        """The oldest that wait for a slot (WAITING, reason MAX_ACTIVE) are given one, and wake now.
+
+        The slot passes from hand to hand in one transaction: nobody who comes later can take it.
+        """
+        ...
+
+    def wake_group(self, key: GroupKey, now_ms: int, count: int) -> int:
+        """The same for those that wait for a slot of their group (place QUEUED)."""
         ...
 
     def skip_waiting(self, job_id: str, now_ms: int, reason: str) -> int:
@@ -264,15 +326,29 @@ class Store(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class HandedOut:
-    """An instance to look at, as it was when it was handed out; if its version moved, drop it."""
+    """What to look at, as it was when it was handed out; if its version moved, drop it.
 
-    instance_id: str
+    In every lane but DELIVER ``id`` is an instance's; there it is a notification's, and ``version`` counts
+    the deliveries before.
+    """
+
+    id: str
     version: int
 
 
+class Lane(StrEnum):
+    """Who is to look at it: whoever launches started kinds, does inline work, checks prerequisites, or
+    delivers notifications. None of them waits for another."""
+
+    LAUNCH = "launch"
+    WORK = "work"
+    CHECK = "check"
+    DELIVER = "deliver"
+
+
 class Queue(Protocol):
-    def send(self, style: Style, handed: Sequence[HandedOut]) -> None:
-        """To whoever launches that style of target. Delivered at least once, in any order."""
+    def send(self, lane: Lane, handed: Sequence[HandedOut]) -> None:
+        """Delivered at least once, in any order. What is sent together in WORK travels one by one."""
         ...
 
 

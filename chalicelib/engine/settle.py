@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from chalicelib.engine.completion import Followed, follow, retried
+from chalicelib.engine.consequences import ENGINE, Moved, follow_up, frees, groups_of
 from chalicelib.engine.engine import Engine
 from chalicelib.engine.facts import RunMoved
 from chalicelib.engine.outcomes import Outcome
@@ -16,22 +16,11 @@ from chalicelib.engine.wakeups import ring
 from chalicelib.model.definition import Policies
 from chalicelib.model.event import Event
 from chalicelib.model.instance import Instance
-from chalicelib.model.job import read_definition
-from chalicelib.model.states import TERMINAL, InstanceState, JobState, Reason
-
-ENGINE = "noonday"  # the actor of what no person asked for
+from chalicelib.model.job import Job, read_definition
+from chalicelib.model.states import TERMINAL, JobState, Reason
 
 Move = Callable[[Instance, int], Followed]
 """What follows for an instance at that time."""
-
-
-@dataclass(frozen=True, slots=True)
-class Moved:
-    """An instance before and after; ``superseded`` is the run that a retry replaced, as it ended."""
-
-    before: Instance
-    after: Instance
-    superseded: Instance | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +52,7 @@ def settle(engine: Engine, results: Sequence[Result]) -> Sequence[Instance]:
 
     def unit(tx: Transaction) -> Sequence[Moved]:
         now = engine.clock.now_ms()
-        deleted, present = _locked(tx, results)
+        jobs, present = _locked(tx, results)
         definitions = tx.definitions({(seen.job_id, seen.revision) for seen in present.values()})
         moves = []
         for result in results:
@@ -72,12 +61,14 @@ def settle(engine: Engine, results: Sequence[Result]) -> Sequence[Instance]:
                 continue
             policies = _policies(definitions[before.job_id, before.revision])
             followed = result.move(before, now)
-            if before.job_id in deleted:  # nothing of a deleted job is launched again
+            if (
+                jobs[before.job_id].state is JobState.DELETED
+            ):  # nothing of a deleted job is launched again
                 followed = Followed(followed.instance)
             moved = _moved(before, followed, policies, now)
             if moved.after is not before:
                 moves.append(moved)
-        write_moves(engine, tx, moves, now)
+        write_moves(engine, tx, jobs, moves, now)
         return moves
 
     moves = engine.store.transact(unit)
@@ -93,8 +84,10 @@ def _moved(before: Instance, followed: Followed, policies: Policies, now_ms: int
     return Moved(before, followed.instance)
 
 
-def write_moves(engine: Engine, tx: Transaction, moves: Sequence[Moved], now_ms: int) -> None:
-    """Archive what a retry superseded, save, record, and wake those who wait for a freed slot."""
+def write_moves(
+    engine: Engine, tx: Transaction, jobs: Mapping[str, Job], moves: Sequence[Moved], now_ms: int
+) -> None:
+    """Archive what a retry superseded, save, record, and do what follows. Groups and jobs are locked."""
     if not moves:
         return
     superseded = [moved.superseded for moved in moves if moved.superseded is not None]
@@ -102,17 +95,7 @@ def write_moves(engine: Engine, tx: Transaction, moves: Sequence[Moved], now_ms:
         tx.archive_runs(superseded)
     tx.save_instances([moved.after for moved in moves])
     tx.insert_events([_event(engine, moved, now_ms) for moved in moves if _is_history(moved)])
-    freed = Counter(moved.after.job_id for moved in moves if frees(moved.before, moved.after))
-    for job_id, count in sorted(freed.items()):
-        tx.wake_queued(job_id, now_ms, count)
-
-
-def frees(before: Instance, after: Instance) -> bool:
-    """Whether the next in line has its turn: a slot is free, or who had been given one did not take it."""
-    if before.active:
-        return not after.active
-    had_its_turn = before.state is InstanceState.WAITING and before.reason != Reason.MAX_ACTIVE
-    return had_its_turn and after.state in TERMINAL
+    follow_up(engine, tx, jobs, moves, now_ms)
 
 
 def announce(engine: Engine, moves: Sequence[Moved]) -> None:
@@ -152,12 +135,15 @@ def _event(engine: Engine, moved: Moved, now_ms: int) -> Event:
     )
 
 
-def _locked(tx: Transaction, results: Sequence[Result]) -> tuple[set[str], dict[str, Instance]]:
-    """Jobs first, then instances: which of the jobs are deleted, and the instances by id."""
+def _locked(
+    tx: Transaction, results: Sequence[Result]
+) -> tuple[Mapping[str, Job], Mapping[str, Instance]]:
+    """Groups first, then jobs, then instances."""
     ids = {result.instance_id for result in results}
-    jobs = tx.lock_jobs({seen.job_id for seen in tx.instances_by_id(sorted(ids))})
-    deleted = {job.id for job in jobs if job.state is JobState.DELETED}
-    return deleted, {instance.id: instance for instance in tx.lock_instances(ids)}
+    seen = tx.instances_by_id(sorted(ids))
+    tx.lock_groups(groups_of(seen))
+    jobs = {job.id: job for job in tx.lock_jobs({one.job_id for one in seen})}
+    return jobs, {instance.id: instance for instance in tx.lock_instances(ids)}
 
 
 def _policies(definition_json: str) -> Policies:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from chalicelib.engine.engine import Engine
 from chalicelib.engine.facts import Swept
 from chalicelib.engine.handout import hand_out
 from chalicelib.engine.housekeeping import tidy
 from chalicelib.engine.materialise import materialise
+from chalicelib.engine.ports import Wakes
 
 BATCH = 500
 MARGIN_SECONDS = 5.0  # of the time its process has left, what a batch may need
@@ -39,24 +42,36 @@ def _sweep_what_is_due(
     """The sweep, and when the next is due. An idle one asks that one question and nothing else."""
     now = engine.clock.now_ms()
     before_ms = max(arm_until_ms, now + 1)
-    next_ms = engine.store.read(lambda reader: reader.next_wake(before_ms))
-    if next_ms is None or next_ms > now:
-        return Swept(now, 0, 0, 0, 0), next_ms
-    swept = _sweep(engine, seconds_left)
+    wakes = engine.store.read(lambda reader: reader.next_wakes(before_ms))
+    if wakes.earliest is None or wakes.earliest > now:
+        return Swept(now, 0, 0, 0, 0), wakes.earliest
+    swept = _sweep(engine, _Due(wakes, now), seconds_left)
     engine.listener(swept)
-    return swept, engine.store.read(lambda reader: reader.next_wake(before_ms))
+    return swept, engine.store.read(lambda reader: reader.next_wakes(before_ms)).earliest
 
 
-def _sweep(engine: Engine, seconds_left: float) -> Swept:
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """What is due of what there was to see; nothing is asked of what has nothing due."""
+
+    wakes: Wakes
+    now_ms: int
+
+    def __call__(self, wake_ms: int | None) -> bool:
+        return wake_ms is not None and wake_ms <= self.now_ms
+
+
+def _sweep(engine: Engine, due: _Due, seconds_left: float) -> Swept:
     """Batch by batch until nothing is due or the time is up; the next alarm goes on from there."""
     stop_ms = engine.clock.now_ms() + int(max(seconds_left - MARGIN_SECONDS, 0) * 1000)
     jobs = instances = handed_out = lateness = 0
-    while True:
+    made = due(due.wakes.jobs)
+    while made:
         batch = materialise(engine, BATCH)
         jobs, lateness = jobs + batch.jobs, max(lateness, batch.lateness_ms)
         if batch.jobs < BATCH or engine.clock.now_ms() >= stop_ms:
             break
-    while True:
+    while made or due(due.wakes.instances):
         handed = hand_out(engine, BATCH)
         instances, handed_out = instances + handed.looked_at, handed_out + handed.sent
         lateness = max(lateness, handed.lateness_ms)

@@ -11,14 +11,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from chalicelib.engine.outcomes import Style
-from chalicelib.engine.ports import HandedOut
+from chalicelib.engine.ports import HandedOut, Lane
 from chalicelib.local.context import EventContext, queue_event
 from chalicelib.notifications.log import JsonLog
 from chalicelib.notifications.messages import write_handed_out
 
-LAUNCH, WORK = "launch", "work"
-LAUNCHERS = 2
+THREADS = {Lane.LAUNCH: 2}
 WORK_S = 14 * 60.0
 Handler = Callable[[Any, Any], Any]
 
@@ -27,28 +25,26 @@ class MemoryQueues:
     """The Queue port. ``handlers`` are known only once the app is there: see ``start``."""
 
     def __init__(self, workers: int) -> None:
-        self._threads = {LAUNCH: LAUNCHERS, WORK: workers}
-        self._messages: dict[str, queue.SimpleQueue[str | None]] = {
+        self._threads = {**THREADS, Lane.WORK: workers}
+        self._messages: dict[Lane, queue.SimpleQueue[str | None]] = {
             name: queue.SimpleQueue() for name in self._threads
         }
         self._open = 0
         self._closed = False
         self._changed = threading.Condition()
 
-    def send(self, style: Style, handed: Sequence[HandedOut]) -> None:
-        if style is Style.STARTED:
-            self._put(LAUNCH, write_handed_out(handed))
-        else:
-            for one in handed:
-                self._put(WORK, write_handed_out([one]))
+    def send(self, lane: Lane, handed: Sequence[HandedOut]) -> None:
+        batches = [[one] for one in handed] if lane is Lane.WORK else [handed]
+        for batch in batches:
+            self._put(lane, write_handed_out(batch))
 
     def start(self, handlers: Mapping[str, Handler], log: JsonLog) -> None:
-        for name, count in self._threads.items():
+        for lane, count in self._threads.items():
             for number in range(count):
                 threading.Thread(
                     target=self._serve,
-                    args=(name, handlers[name], log),
-                    name=f"{name}-{number}",
+                    args=(lane, handlers[lane], log),
+                    name=f"{lane}-{number}",
                     daemon=True,
                 ).start()
 
@@ -66,28 +62,28 @@ class MemoryQueues:
         with self._changed:
             self._closed = True
             left = self._open
-        for name, count in self._threads.items():
+        for lane, count in self._threads.items():
             for _ in range(count):
-                self._messages[name].put(None)
+                self._messages[lane].put(None)
         return left
 
-    def _put(self, name: str, body: str) -> None:
+    def _put(self, lane: Lane, body: str) -> None:
         with self._changed:
             if self._closed:
                 return
             self._open += 1
-        self._messages[name].put(body)
+        self._messages[lane].put(body)
 
-    def _serve(self, name: str, handler: Handler, log: JsonLog) -> None:
-        while (body := self._messages[name].get()) is not None:
+    def _serve(self, lane: Lane, handler: Handler, log: JsonLog) -> None:
+        while (body := self._messages[lane].get()) is not None:
             if not self._closed:
-                self._handle(name, handler, body, log)
+                self._handle(lane, handler, body, log)
             with self._changed:
                 self._open -= 1
                 self._changed.notify_all()
 
-    def _handle(self, name: str, handler: Handler, body: str, log: JsonLog) -> None:
+    def _handle(self, lane: Lane, handler: Handler, body: str, log: JsonLog) -> None:
         try:
-            handler(queue_event(name, [body]), EventContext(name, limit_s=WORK_S))
+            handler(queue_event(lane, [body]), EventContext(lane, limit_s=WORK_S))
         except Exception as error:  # noqa: BLE001 -- the thread goes on; the store hands out again
-            log.failure(error, queue=name, message=body)
+            log.failure(error, queue=lane, message=body)

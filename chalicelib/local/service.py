@@ -74,7 +74,7 @@ class Service:
     # --- what a clock moved by hand drives
 
     def next_wake(self, before_ms: int) -> int | None:
-        return self.noonday.engine.store.read(lambda reader: reader.next_wake(before_ms))
+        return self.noonday.engine.store.read(lambda reader: reader.next_wakes(before_ms)).earliest
 
     def ring(self, wait_s: float) -> bool:
         return self._alarm.ring_now(wait_s)

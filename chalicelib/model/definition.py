@@ -12,6 +12,7 @@ from chalicelib.model.instants import parse_duration
 from chalicelib.model.schedule import Schedule
 
 Value = str | int | float | bool
+Overlap = Literal["allow", "skip", "queue", "queue_one", "replace"]
 
 
 def _duration(text: str) -> str:
@@ -40,10 +41,9 @@ class CatchUp(Document):
     window: Duration | None = Field(None, description="None that are older than this")
 
 
-class Retries(Document):
-    """How often a run that failed is tried, and how long each try waits."""
+class Backoff(Document):
+    """How long the next try waits: exponential, capped, and spread by the run's token."""
 
-    max_attempts: int = Field(1, ge=1, le=100, description="Runs in all; 1 is no retry")
     delay: Duration = "PT30S"
     factor: float = Field(
         2.0, ge=1, le=10, description="Each delay is so many times the one before"
@@ -54,6 +54,23 @@ class Retries(Document):
     )
 
 
+class LaunchRetries(Backoff):
+    """How often a launch that failed is tried: nothing of the run had begun."""
+
+    max_attempts: int = Field(3, ge=1, le=100, description="Launches in all; 1 is no retry")
+    max_delay: Duration = "PT10M"
+
+
+class Retries(Backoff):
+    """How often a run that failed is tried, and how long each try waits."""
+
+    max_attempts: int = Field(1, ge=1, le=100, description="Runs in all; 1 is no retry")
+    launch: LaunchRetries = Field(
+        LaunchRetries(),
+        description="The budget of launches that fail; it begins anew with each run",
+    )
+
+
 class Timeouts(Document):
     """How long an instance may wait, and how long a run may take."""
 
@@ -61,17 +78,32 @@ class Timeouts(Document):
     run: Duration = "PT24H"
 
 
+class OnFailure(Document):
+    """What a series of failures does to the job."""
+
+    suspend_after: int | None = Field(
+        None,
+        ge=1,
+        le=1000,
+        description="Suspend the job when so many instances in a row have failed",
+    )
+
+
 class Policies(Document):
     """How the job behaves when times pile up, runs fail or runs take too long."""
 
     catch_up: Annotated[CatchUp, BeforeValidator(_mode_alone)] = CatchUp()
-    overlap: Literal["allow", "skip", "queue"] = Field(
+    overlap: Overlap = Field(
         "allow", description="What a nominal time does while another instance of the job is active"
     )
     max_active: int = Field(
         16, ge=1, le=1000, description="Instances active at once, with overlap: allow"
     )
+    group: Slug | None = Field(
+        None, description="The concurrency group whose slots its instances share with other jobs'"
+    )
     retries: Retries = Retries()
+    on_failure: OnFailure = OnFailure()
     timeouts: Timeouts = Timeouts()
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from chalicelib.model.identity import run_token
 from chalicelib.model.instants import TZDATA_VERSION
-from chalicelib.model.states import InstanceKind, InstanceState, StopKind
+from chalicelib.model.states import GroupPlace, InstanceKind, InstanceState, StopKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,12 @@ class Instance:
     ``wake_ms``: when the sweep must look; None when terminal or held. ``deadline_ms``: the wait's end
     while WAITING, the run's end while in flight. ``active``: it holds a slot.
     ``tzdata``: the release of the zone database by which its nominal time was computed.
+
+    ``attempt`` and ``launch_attempt`` count runs that failed and launches that failed; each has its budget.
+    ``backfill``: the one that made it or reran it, whose limit it counts against instead of its job's.
+    ``overlap`` and ``max_active`` stand in for the definition's where they are given. ``group``: the
+    concurrency group, and ``place`` in it. ``checks``, ``checked_ms`` and ``findings_json``: how often its
+    prerequisites were looked at since its run was created, when last, and what was found.
     """
 
     id: str
@@ -72,10 +78,19 @@ class Instance:
     revision: int
     run: int = 1
     attempt: int = 1
+    launch_attempt: int = 1
     version: int = 1
     wake_ms: int | None
     deadline_ms: int | None = None
     active: bool = False
+    backfill: str | None = None
+    overlap: str | None = None
+    max_active: int | None = None
+    group: str | None = None
+    place: GroupPlace | None = None
+    checks: int = 0
+    checked_ms: int | None = None
+    findings_json: str | None = None
     claim: Claim = Claim()
     stop: Stop | None = None
     external_id: str | None = None

@@ -28,6 +28,8 @@ class Job:
     ``cursor_ms``: every nominal time before it has its disposition; it only grows.
     ``wake_ms``: when the sweep must look at the job; None for never.
     ``edit``: moved by commands only; the ETag. ``failures``: consecutive errors of the sweep on this job.
+    ``streak``: how many instances failed one after the other, up to the last one that ended.
+    ``group``: the concurrency group that the definition names.
     ``calendars_json``: the calendars that the definition names, as they are in this revision.
     """
 
@@ -47,6 +49,8 @@ class Job:
     modified_ms: int
     modified_by: str
     calendars_json: str | None = None
+    group: str | None = None
+    streak: int = 0
 
     @property
     def definition(self) -> Definition:

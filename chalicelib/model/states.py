@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 
 
 class JobState(StrEnum):
@@ -42,6 +42,7 @@ class StopKind(StrEnum):
 
     KILL = "KILL"
     TIME_OUT = "TIME_OUT"
+    REPLACE = "REPLACE"
 
 
 class Reason(StrEnum):
@@ -49,7 +50,9 @@ class Reason(StrEnum):
 
     # of an instance that waits
     RETRY = "RETRY"
+    PREREQUISITES = "PREREQUISITES"
     MAX_ACTIVE = "MAX_ACTIVE"
+    GROUP_FULL = "GROUP_FULL"
     JOB_SUSPENDED = "JOB_SUSPENDED"
     TARGET_REFUSED = "TARGET_REFUSED"
     # of an instance that ended
@@ -63,7 +66,9 @@ class Reason(StrEnum):
     SKIPPED = "SKIPPED"
     STOP_UNCONFIRMED = "STOP_UNCONFIRMED"
     OVERLAP = "OVERLAP"
+    REPLACED = "REPLACED"
     JOB_DELETED = "JOB_DELETED"
+    BACKFILL_CANCELLED = "BACKFILL_CANCELLED"
     # of a skip range
     SUSPENDED = "SUSPENDED"
     EXPIRED = "EXPIRED"
@@ -71,6 +76,15 @@ class Reason(StrEnum):
     CATCH_UP_LATEST = "CATCH_UP_LATEST"
     CATCH_UP_NONE = "CATCH_UP_NONE"
     CATCH_UP_WINDOW = "CATCH_UP_WINDOW"
+    QUOTA = "QUOTA"
+    PURGED = "PURGED"
+
+
+class GroupPlace(IntEnum):
+    """Where an instance is in its concurrency group: it waits for a slot of the group, or holds one."""
+
+    QUEUED = 0
+    HELD = 1
 
 
 class Role(StrEnum):

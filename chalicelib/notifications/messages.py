@@ -27,8 +27,8 @@ def read_wake_up(body: str) -> WakeUp:
 
 
 def write_handed_out(handed: Sequence[HandedOut]) -> str:
-    return json.dumps([[one.instance_id, one.version] for one in handed])
+    return json.dumps([[one.id, one.version] for one in handed])
 
 
 def read_handed_out(body: str) -> list[HandedOut]:
-    return [HandedOut(str(instance), int(version)) for instance, version in json.loads(body)]
+    return [HandedOut(str(id_), int(version)) for id_, version in json.loads(body)]

@@ -18,7 +18,7 @@ from chalicelib.store.failures import (
 
 DUPLICATE = 1062
 NO_SUCH_TABLE = 1146
-COLUMN_EXISTS = 1060
+COLUMN_EXISTS = frozenset({1060, 1061})  # or the key that is added with it
 # Record has changed since last read, lock wait time-out, deadlock: the unit lost against a neighbour.
 CONTENTION = frozenset({1020, 1205, 1213})
 # Too many connections; shut-down; killed; the server or the line went away, in all their spellings.
@@ -37,7 +37,7 @@ def translated(error: Exception, address: Mysql) -> Exception:
         return Duplicate(str(error))
     if number == NO_SUCH_TABLE:
         return NoSuchTable(str(error))
-    if number == COLUMN_EXISTS:
+    if number in COLUMN_EXISTS:
         return ColumnExists(str(error))
     if number in CONTENTION:
         return Repeat(f"too many wanted the same rows (error {number})")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain, product
 
 from chalicelib.engine.filters import EventFilter, InstanceFilter, JobFilter
-from chalicelib.engine.ports import Remembered
+from chalicelib.engine.ports import Remembered, Wakes
 from chalicelib.model.calendar import StoredCalendar
 from chalicelib.model.errors import InvalidInput, Problem
 from chalicelib.model.event import Event
@@ -190,9 +190,11 @@ class SqlReader:
         found = self._session.query("skip_ranges", job_id=job_id, from_ms=from_ms, to_ms=to_ms)
         return [rows.skip_range_of(row) for row in found]
 
-    def next_wake(self, before_ms: int) -> int | None:
-        [[wake_ms]] = self._session.query("next_wake", before=before_ms)
-        return None if wake_ms is None else int(wake_ms)
+    def next_wakes(self, before_ms: int) -> Wakes:
+        [[jobs, instances, backfills, watches, notifications, pause]] = self._session.query(
+            "next_wakes", before=before_ms
+        )
+        return Wakes(jobs, instances, backfills, watches, notifications, bool(pause))
 
     def remembered(self, owner: str, key: str) -> Remembered | None:
         found = self._session.query("remembered", id=rows.request_id(owner, key))

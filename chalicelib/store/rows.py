@@ -7,13 +7,21 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from chalicelib.engine.ports import Remembered
+from chalicelib.engine.ports import Remembered, Slots
 from chalicelib.model.calendar import StoredCalendar
 from chalicelib.model.event import Event
+from chalicelib.model.group import Group
 from chalicelib.model.instance import Claim, Instance, Run, Stop
 from chalicelib.model.job import Job, Revision, SkipRange, Suspension
 from chalicelib.model.principal import Membership
-from chalicelib.model.states import InstanceKind, InstanceState, JobState, Role, StopKind
+from chalicelib.model.states import (
+    GroupPlace,
+    InstanceKind,
+    InstanceState,
+    JobState,
+    Role,
+    StopKind,
+)
 from chalicelib.store.driver import Row
 
 # A statement takes at most so much at once: MariaDB's packets end at 16 MB unless told otherwise.
@@ -60,7 +68,8 @@ def slices(ids: Iterable[str]) -> Iterator[list[str]]:
 
 def job_of(row: Row) -> Job:
     (id_, owner, name, state, revision, definition, cursor_ms, wake_ms, by, reason, since_ms, until_ms,
-     failures, edit, created_ms, created_by, modified_ms, modified_by, calendars) = row  # fmt: skip
+     failures, edit, created_ms, created_by, modified_ms, modified_by, calendars, group,
+     streak) = row  # fmt: skip
     return Job(
         id=id_,
         owner=owner,
@@ -78,6 +87,8 @@ def job_of(row: Row) -> Job:
         modified_ms=modified_ms,
         modified_by=modified_by,
         calendars_json=calendars,
+        group=group,
+        streak=streak,
     )
 
 
@@ -104,10 +115,21 @@ def job_row(job: Job) -> JsonRow:
         "modified_ms": job.modified_ms,
         "modified_by": job.modified_by,
         "calendars": job.calendars_json,
+        "grp": job.group,
+        "streak": job.streak,
     }
 
 
-_UNSAVED = ("owner", "name", "name_key", "definition", "created_ms", "created_by", "calendars")
+_UNSAVED = (
+    "owner",
+    "name",
+    "name_key",
+    "definition",
+    "created_ms",
+    "created_by",
+    "calendars",
+    "grp",
+)
 
 
 def saved_job_row(job: Job) -> JsonRow:
@@ -145,6 +167,34 @@ def calendar_row(calendar: StoredCalendar) -> JsonRow:
     }
 
 
+def group_of(row: Row) -> Group:
+    owner, name, size, description, edit, created_ms, created_by, modified_ms, modified_by = row
+    return Group(
+        owner=owner,
+        name=name,
+        size=size,
+        description=description,
+        edit=edit,
+        created_ms=created_ms,
+        created_by=created_by,
+        modified_ms=modified_ms,
+        modified_by=modified_by,
+    )
+
+
+def by_owner(keys: Iterable[tuple[str, str]]) -> Sequence[tuple[str, Sequence[str]]]:
+    """Names by their owner, both in order: who locks them locks them in order."""
+    found: dict[str, list[str]] = {}
+    for owner, name in sorted(set(keys)):
+        found.setdefault(owner, []).append(name)
+    return list(found.items())
+
+
+def slots_of(row: Row) -> Slots:
+    backfill, group, place, count = row
+    return Slots(backfill, group, None if place is None else GroupPlace(place), int(count))
+
+
 def revision_of(row: Row) -> Revision:
     return Revision(*row)
 
@@ -153,7 +203,8 @@ def instance_of(row: Row) -> Instance:
     (id_, job_id, owner, nominal_ms, kind, parameters, state, reason, revision, run, attempt, version,
      wake_ms, deadline_ms, active, epoch, lease_ms, claims, stop_kind, stop_by, stop_reason, stop_ms,
      external_id, external_url, handle, result_path, log_path, error, waiting_on, created_ms,
-     run_created_ms, ready_ms, launched_ms, started_ms, ended_ms, tzdata) = row  # fmt: skip
+     run_created_ms, ready_ms, launched_ms, started_ms, ended_ms, tzdata, backfill, overlap, max_active,
+     group, place, checks, checked_ms, findings, launch_attempt) = row  # fmt: skip
     return Instance(
         id=id_,
         job_id=job_id,
@@ -188,6 +239,15 @@ def instance_of(row: Row) -> Instance:
         started_ms=started_ms,
         ended_ms=ended_ms,
         tzdata=tzdata,
+        backfill=backfill,
+        overlap=overlap,
+        max_active=max_active,
+        group=group,
+        place=None if place is None else GroupPlace(place),
+        checks=checks,
+        checked_ms=checked_ms,
+        findings_json=findings,
+        launch_attempt=launch_attempt,
     )
 
 
@@ -230,6 +290,15 @@ def instance_row(instance: Instance) -> JsonRow:
         "started_ms": instance.started_ms,
         "ended_ms": instance.ended_ms,
         "tzdata": instance.tzdata,
+        "backfill": instance.backfill,
+        "overlap": instance.overlap,
+        "max_active": instance.max_active,
+        "grp": instance.group,
+        "place": None if instance.place is None else int(instance.place),
+        "checks": instance.checks,
+        "checked_ms": instance.checked_ms,
+        "findings": instance.findings_json,
+        "launch_attempt": instance.launch_attempt,
     }
 
 

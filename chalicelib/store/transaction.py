@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
-from chalicelib.engine.ports import Remembered
+from chalicelib.engine.ports import GroupKey, Remembered, Scope, Slots
 from chalicelib.model.calendar import StoredCalendar
 from chalicelib.model.errors import AlreadyExists, NameTaken
 from chalicelib.model.event import Event
+from chalicelib.model.group import Group
 from chalicelib.model.instance import Instance
 from chalicelib.model.job import Job, SkipRange
 from chalicelib.model.principal import Membership
@@ -55,6 +56,7 @@ class SqlTransaction(SqlReader):
                 definition=job.definition_json,
                 revision=job.revision,
                 calendars=job.calendars_json,
+                grp=job.group,
             )
         except Duplicate:
             self._refuse_name(job)
@@ -96,10 +98,31 @@ class SqlTransaction(SqlReader):
     def save_instances(self, instances: Sequence[Instance]) -> int:
         return self._session.change_rows("save_instances", map(rows.instance_row, instances))
 
-    def active_counts(self, job_ids: Iterable[str]) -> Mapping[str, int]:
-        wanted = sorted(set(job_ids))
-        found = {row[0]: row[1] for row in self._session.query_listed("active_counts", wanted)}
-        return {job_id: found.get(job_id, 0) for job_id in wanted}
+    def active_counts(self, job_ids: Iterable[str]) -> Mapping[Scope, int]:
+        found = self._session.query_listed("active_counts", job_ids)
+        return {(job_id, backfill): count for job_id, backfill, count in found}
+
+    def rivals(self, job_ids: Iterable[str]) -> Sequence[str]:
+        return [one for (one,) in self._session.query_listed("rivals", job_ids)]
+
+    def lock_groups(self, keys: Iterable[GroupKey]) -> Mapping[GroupKey, Group]:
+        return {
+            (group.owner, group.name): group
+            for owner, names in rows.by_owner(keys)
+            for row in self._session.query_listed("lock_groups", names, owner=owner)
+            for group in [rows.group_of(row)]
+        }
+
+    def group_counts(self, keys: Iterable[GroupKey]) -> Mapping[GroupKey, int]:
+        counts = {}
+        for owner, name in sorted(set(keys)):
+            [[count]] = self._session.query("group_count", owner=owner, grp=name)
+            counts[owner, name] = int(count)
+        return counts
+
+    def slots_of_waiting(self, job_id: str, *, held: bool) -> Sequence[Slots]:
+        found = self._session.query("slots_of_waiting", job_id=job_id, held=held or None)
+        return [rows.slots_of(row) for row in found]
 
     def hold_instances(self, job_id: str) -> int:
         return self._session.change("hold_instances", job_id=job_id)
@@ -109,8 +132,20 @@ class SqlTransaction(SqlReader):
             "release_instances", job_id=job_id, now=now_ms, since=held_since_ms
         )
 
-    def wake_queued(self, job_id: str, now_ms: int, count: int) -> int:
-        return self._session.change("wake_queued", job_id=job_id, now=now_ms, count=count)
+    def wake_queued(self, scope: Scope, now_ms: int, count: int) -> int:
+        job_id, backfill = scope
+        return self._session.change(
+            "wake_queued",
+            job_id=job_id,
+            backfill=backfill,
+            of_job=backfill is None or None,
+            now=now_ms,
+            count=count,
+        )
+
+    def wake_group(self, key: GroupKey, now_ms: int, count: int) -> int:
+        owner, name = key
+        return self._session.change("wake_group", owner=owner, grp=name, now=now_ms, count=count)
 
     def skip_waiting(self, job_id: str, now_ms: int, reason: str) -> int:
         return self._session.change("skip_waiting", job_id=job_id, now=now_ms, reason=reason)

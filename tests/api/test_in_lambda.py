@@ -19,8 +19,7 @@ from chalicelib import wiring
 from chalicelib.api.problems import Defect, refusal, status_of
 from chalicelib.api.resource import Resource
 from chalicelib.engine.commands import register_token
-from chalicelib.engine.outcomes import Style
-from chalicelib.engine.ports import HandedOut
+from chalicelib.engine.ports import HandedOut, Lane
 from chalicelib.engine.stops import RunsInThisProcess
 from chalicelib.local.context import EventContext, queue_event, scheduled_event
 from chalicelib.local.manual_clock import ManualClock
@@ -38,11 +37,11 @@ TOKEN = "a-token-of-the-tests"
 class Sent:
     """What left the process: through the queue and the alarm."""
 
-    handed: list[tuple[Style, HandedOut]] = field(default_factory=list)
+    handed: list[tuple[Lane, HandedOut]] = field(default_factory=list)
     wakes: list[tuple[int, int]] = field(default_factory=list)
 
-    def send(self, style: Style, handed: Any) -> None:
-        self.handed += [(style, one) for one in handed]
+    def send(self, lane: Lane, handed: Any) -> None:
+        self.handed += [(lane, one) for one in handed]
 
     def wake(self, at_ms: int, arm_until_ms: int) -> None:
         self.wakes.append((at_ms, arm_until_ms))
@@ -115,8 +114,8 @@ def test_a_job_through_the_events_of_the_cloud(world: World) -> None:
     assert (status, job["state"]) == (201, "SCHEDULED")
     assert world.sent.wakes == [(NOW, NOW + 60_000)]
     app.handler_map["minute"](scheduled_event(NOW), EventContext("minute", limit_s=55))
-    [(style, handed)] = world.sent.handed
-    assert style is Style.INLINE
+    [(lane, handed)] = world.sent.handed
+    assert lane is Lane.WORK
     work = queue_event("work", [write_handed_out([handed])] * 2)  # SQS may deliver twice
     app.handler_map["work"](work, EventContext("work", limit_s=800))
     shown = request("GET", "/jobs/{job_id}/instances", pathParameters={"job_id": "tick"})

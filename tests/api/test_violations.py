@@ -66,7 +66,11 @@ def test_a_name_that_is_wrong_is_a_problem_of_its_entry() -> None:
         ("policies.max_active", 0, "must be at least 1"),
         ("policies.max_active", 1.5, "must be a whole number"),
         ("policies.max_active", True, "must be a whole number"),
-        ("policies.overlap", "quue", "must be one of allow, skip, queue; did you mean queue?"),
+        (
+            "policies.overlap",
+            "quue",
+            "must be one of allow, skip, queue, queue_one, replace; did you mean queue?",
+        ),
         ("policies.overlap", "SKIP", "did you mean skip?"),
         ("policies.catch_up.mode", "most", "must be one of all, latest, none"),
         ("policies.retries.factor", 0.5, "must be at least 1"),

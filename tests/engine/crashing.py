@@ -6,8 +6,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from chalicelib.engine.outcomes import Outcome, Stopped, Style
-from chalicelib.engine.ports import Control, HandedOut, LaunchRequest, Reader, Store, Transaction
+from chalicelib.engine.outcomes import Outcome, Stopped
+from chalicelib.engine.ports import (
+    Control,
+    HandedOut,
+    Lane,
+    LaunchRequest,
+    Reader,
+    Store,
+    Transaction,
+)
 from tests.engine.world import HeapAlarm, ListQueue, RecordingTargets
 
 T = TypeVar("T")
@@ -63,9 +71,9 @@ class CrashingQueue(ListQueue):
         super().__init__()
         self._fuse = fuse
 
-    def send(self, style: Style, handed: Sequence[HandedOut]) -> None:
+    def send(self, lane: Lane, handed: Sequence[HandedOut]) -> None:
         self._fuse.burn()
-        super().send(style, handed)
+        super().send(lane, handed)
         self._fuse.burn()
 
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from chalicelib.engine.claim import decide
 from chalicelib.engine.completion import Followed, follow, retried, retry_delay_ms
+from chalicelib.engine.deciding import Standing, decide
 from chalicelib.engine.outcomes import (
     Failed,
     Launched,
@@ -100,34 +100,34 @@ def test_a_retry_is_a_new_run_that_keeps_the_slot() -> None:
 
 def test_delays_grow_up_to_their_limit_and_are_the_same_at_every_repeat() -> None:
     retries = Retries(max_attempts=9, delay="PT10S", factor=3.0, max_delay="PT1M", jitter=0)
-    delays = [retry_delay_ms(an_instance(attempt=n), retries) for n in range(1, 5)]
+    delays = [retry_delay_ms(an_instance(attempt=n), retries, n) for n in range(1, 5)]
     assert delays == [10_000, 30_000, 60_000, 60_000]
     spread = Retries(delay="PT10S", jitter=0.5)
-    first, second = (retry_delay_ms(an_instance(run=2), spread) for _ in range(2))
+    first, second = (retry_delay_ms(an_instance(run=2), spread, 1) for _ in range(2))
     assert first == second
     assert 5_000 <= first <= 15_000
 
 
 def test_a_held_lease_is_left_alone_and_a_lost_one_is_claimed_with_a_new_epoch() -> None:
     held = an_instance(LAUNCHING)
-    assert decide(held, a_job(), Policies(), 1, NOON) is held
-    again = decide(held, a_job(), Policies(), 1, NOON + MINUTE)
+    assert decide(held, a_job(), Policies(), Standing(active=1), NOON) is held
+    again = decide(held, a_job(), Policies(), Standing(active=1), NOON + MINUTE)
     assert again.claim == Claim(epoch=2, lease_ms=NOON + 2 * MINUTE, count=2)
     assert again.token == held.token
 
 
 def test_after_five_claims_without_an_outcome_the_run_is_lost() -> None:
     tired = an_instance(LAUNCHING, claim=Claim(epoch=5, lease_ms=NOON, count=5))
-    after = decide(tired, a_job(), Policies(), 1, NOON + MINUTE)
+    after = decide(tired, a_job(), Policies(), Standing(active=1), NOON + MINUTE)
     assert (after.state, after.reason) == (InstanceState.FAILED, "LAUNCH_LOST")
 
 
 def test_a_suspended_job_holds_what_its_schedule_made_and_not_what_a_person_asked_for() -> None:
     job = a_job(state=JobState.SUSPENDED)
-    held = decide(an_instance(job=job), job, Policies(), 0, NOON)
+    held = decide(an_instance(job=job), job, Policies(), Standing(), NOON)
     assert (held.state, held.wake_ms, held.active) == (InstanceState.WAITING, None, False)
     manual = an_instance(job=job, kind=InstanceKind.MANUAL)
-    assert decide(manual, job, Policies(), 0, NOON).state is LAUNCHING
+    assert decide(manual, job, Policies(), Standing(), NOON).state is LAUNCHING
 
 
 @pytest.mark.parametrize(
@@ -142,4 +142,4 @@ def test_a_suspended_job_holds_what_its_schedule_made_and_not_what_a_person_aske
 )
 def test_overlap(overlap: str, active: int, state: InstanceState) -> None:
     policies = Policies.model_validate({"overlap": overlap, "max_active": 2})
-    assert decide(an_instance(), a_job(), policies, active, NOON).state is state
+    assert decide(an_instance(), a_job(), policies, Standing(active=active), NOON).state is state

@@ -15,7 +15,7 @@ from chalicelib.engine.inline import run_inline
 from chalicelib.engine.launch import launch_started
 from chalicelib.engine.outcomes import Dropped as DroppedOutcome
 from chalicelib.engine.outcomes import Launched, Outcome, Pending, RunTaken, Style, Succeeded
-from chalicelib.engine.ports import Control, HandedOut, LaunchRequest, Store
+from chalicelib.engine.ports import Control, HandedOut, Lane, LaunchRequest, Store
 from chalicelib.engine.stops import RunsInThisProcess
 from chalicelib.engine.sweep import sweep_minute, sweep_second
 from chalicelib.model.definition import Definition
@@ -53,10 +53,10 @@ class NoChance:
 
 @dataclass
 class ListQueue:
-    messages: list[tuple[Style, HandedOut]] = field(default_factory=list)
+    messages: list[tuple[Lane, HandedOut]] = field(default_factory=list)
 
-    def send(self, style: Style, handed: Sequence[HandedOut]) -> None:
-        self.messages.extend((style, one) for one in handed)
+    def send(self, lane: Lane, handed: Sequence[HandedOut]) -> None:
+        self.messages.extend((lane, one) for one in handed)
 
 
 @dataclass
@@ -170,8 +170,8 @@ class World:
     def _launch(self) -> bool:
         if not self.queue.messages:
             return False
-        style, handed = self.queue.messages.pop(0)
-        if style is Style.INLINE:
+        lane, handed = self.queue.messages.pop(0)
+        if lane is Lane.WORK:
             run_inline(self.engine, handed)
         else:
             launch_started(self.engine, [handed])

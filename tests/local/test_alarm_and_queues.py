@@ -7,8 +7,7 @@ import json
 import threading
 from typing import Any
 
-from chalicelib.engine.outcomes import Style
-from chalicelib.engine.ports import HandedOut
+from chalicelib.engine.ports import HandedOut, Lane
 from chalicelib.local.alarm_thread import AlarmThread
 from chalicelib.local.queues import MemoryQueues
 from chalicelib.notifications.log import JsonLog
@@ -142,8 +141,8 @@ class Desk:
 def test_inline_runs_travel_alone_and_started_ones_together() -> None:
     desk = Desk()
     desk.go.set()
-    desk.queues.send(Style.INLINE, [handed(1), handed(2)])
-    desk.queues.send(Style.STARTED, [handed(3), handed(4)])
+    desk.queues.send(Lane.WORK, [handed(1), handed(2)])
+    desk.queues.send(Lane.LAUNCH, [handed(3), handed(4)])
     assert desk.queues.quiet(10)
     assert sorted(desk.got["work"], key=str) == [[handed(1)], [handed(2)]]
     assert desk.got["launch"] == [[handed(3), handed(4)]]
@@ -151,7 +150,7 @@ def test_inline_runs_travel_alone_and_started_ones_together() -> None:
 
 def test_no_more_run_at_once_than_there_are_workers() -> None:
     desk = Desk(workers=2)
-    desk.queues.send(Style.INLINE, [handed(number) for number in range(5)])
+    desk.queues.send(Lane.WORK, [handed(number) for number in range(5)])
     assert desk.began.acquire(timeout=10)
     assert desk.began.acquire(timeout=10)
     assert not desk.queues.quiet(0)
@@ -168,18 +167,18 @@ def test_a_handler_that_breaks_is_logged_and_its_thread_goes_on() -> None:
         raise RuntimeError(f"{context.function_name}: {event['Records'][0]['body']}")
 
     queues.start({"work": broken, "launch": broken}, JsonLog(log, "error", lambda: 0))
-    queues.send(Style.INLINE, [handed(1), handed(2)])
+    queues.send(Lane.WORK, [handed(1), handed(2)])
     assert queues.quiet(10)
     assert len(log.getvalue().splitlines()) == 2
 
 
 def test_the_end_finishes_what_it_can_and_counts_the_rest() -> None:
     desk = Desk(workers=1)
-    desk.queues.send(Style.INLINE, [handed(1), handed(2)])
+    desk.queues.send(Lane.WORK, [handed(1), handed(2)])
     assert desk.began.acquire(timeout=10)
     assert desk.queues.stop(0) == 2
     desk.go.set()
     assert desk.queues.quiet(10)
     assert desk.got["work"] == [[handed(1)]]
-    desk.queues.send(Style.INLINE, [handed(3)])
+    desk.queues.send(Lane.WORK, [handed(3)])
     assert desk.queues.quiet(0)

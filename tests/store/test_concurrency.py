@@ -88,14 +88,14 @@ def test_a_limit_is_kept_under_the_lock(store: SqlStore) -> None:
         def unit(tx: Transaction) -> int:
             tx.lock_jobs([JOB])
             [one] = tx.lock_instances([an_instance(number).id])
-            if tx.active_counts([JOB])[JOB] >= 3:
+            if tx.active_counts([JOB]).get((JOB, None), 0) >= 3:
                 return 0
             return tx.save_instances([moved(one, InstanceState.LAUNCHING)])
 
         return store.transact(unit)
 
     assert sum(at_once(8, lambda n: sum(claim(n * 3 + k) for k in range(3)))) == 3
-    assert store.transact(lambda tx: tx.active_counts([JOB])) == {JOB: 3}
+    assert store.transact(lambda tx: tx.active_counts([JOB])) == {(JOB, None): 3}
 
 
 def test_one_of_many_gets_the_name(store: SqlStore) -> None:
@@ -185,7 +185,7 @@ def test_locking_one_row_leaves_its_neighbours_free(store: SqlStore) -> None:
         tx.lock_instances([an_instance(1, an_id(2)).id])
         tx.hold_instances(an_id(2))
         tx.release_instances(an_id(2), NOON, NOON)
-        tx.wake_queued(an_id(2), NOON, 1)
+        tx.wake_queued((an_id(2), None), NOON, 1)
         tx.skip_waiting(an_id(2), NOON, "JOB_DELETED")
         locked.set()
         assert looked.wait(WAIT_S)
@@ -196,7 +196,7 @@ def test_locking_one_row_leaves_its_neighbours_free(store: SqlStore) -> None:
             tx.save_jobs([job])
             assert tx.hold_instances(other) == 3
             assert tx.release_instances(other, NOON, NOON) == 3
-            tx.wake_queued(other, NOON, 1)
+            tx.wake_queued((other, None), NOON, 1)
             assert tx.skip_waiting(other, NOON, "JOB_DELETED") == 3
             tx.insert_instances([an_instance(7, other)])
 

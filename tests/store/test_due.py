@@ -39,7 +39,7 @@ def test_due_instances_come_oldest_first(store: SqlStore) -> None:
 
 def test_the_next_wake_is_the_earliest_of_all(store: SqlStore) -> None:
     def next_wake(before_ms: int) -> int | None:
-        return store.read(lambda reader: reader.next_wake(before_ms))
+        return store.read(lambda reader: reader.next_wakes(before_ms)).earliest
 
     assert next_wake(NOON * 2) is None
     asleep = a_job(2, wake_ms=None, state=JobState.EXPIRED)

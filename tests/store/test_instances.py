@@ -173,7 +173,7 @@ def test_counts_are_of_slots(store: SqlStore) -> None:
         an_instance(0, other, state=S.LAUNCHED),
     )
     counted = store.transact(lambda tx: tx.active_counts([JOB, other, an_id(3)]))
-    assert counted == {JOB: 2, other: 1, an_id(3): 0}
+    assert counted == {(JOB, None): 2, (other, None): 1}
     assert store.transact(lambda tx: tx.active_counts([])) == {}
     in_flight = store.transact(lambda tx: tx.active_instances(JOB))
     assert in_flight == [an_instance(0).id]
@@ -193,7 +193,8 @@ def test_holding_takes_the_alarm_of_what_waits(store: SqlStore) -> None:
     assert store.transact(lambda tx: tx.hold_instances(JOB)) == 0
     held = every(store, waiting)
     assert held == [
-        replace(one, wake_ms=None, reason=Reason.JOB_SUSPENDED, version=2) for one in waiting
+        replace(one, wake_ms=None, reason=Reason.JOB_SUSPENDED, active=False, version=2)
+        for one in waiting
     ]
     assert every(store, untouched) == sorted(untouched, key=lambda one: one.id)
 
@@ -225,13 +226,13 @@ def test_the_oldest_in_the_queue_wake_first(store: SqlStore) -> None:
         an_instance(0, an_id(2), reason=Reason.MAX_ACTIVE),
     ]
     insert(store, *queued, *others)
-    assert store.transact(lambda tx: tx.wake_queued(JOB, NOON + 9, 2)) == 2
+    assert store.transact(lambda tx: tx.wake_queued((JOB, None), NOON + 9, 2)) == 2
     first, second, third = every(store, queued)
     assert (first.wake_ms, first.reason, first.version) == (NOON + 9, None, 2)
     assert (second.wake_ms, second.reason) == (NOON + 9, None)
     assert third == queued[2]
-    assert store.transact(lambda tx: tx.wake_queued(JOB, NOON + 9, 2)) == 1
-    assert store.transact(lambda tx: tx.wake_queued(JOB, NOON + 9, 0)) == 0
+    assert store.transact(lambda tx: tx.wake_queued((JOB, None), NOON + 9, 2)) == 1
+    assert store.transact(lambda tx: tx.wake_queued((JOB, None), NOON + 9, 0)) == 0
     assert every(store, others) == sorted(others, key=lambda one: one.id)
 
 

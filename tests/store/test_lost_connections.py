@@ -62,7 +62,7 @@ def events(store: SqlStore) -> list[int]:
 
 
 def instances(store: SqlStore) -> int:
-    [count] = store.transact(lambda tx: tx.active_counts([JOB])).values()
+    count = store.transact(lambda tx: tx.active_counts([JOB])).get((JOB, None), 0)
     return store.transact(lambda tx: tx.next_free_ms(JOB, NOON)) - NOON - 1 + count
 
 

@@ -183,7 +183,7 @@ def reads() -> dict[str, Callable[[Reader], object]]:
         "skip ranges": lambda reader: reader.skip_ranges(
             an_id(3), NOON + 9 * MINUTE, NOON + 12 * MINUTE
         ),
-        "next wake": lambda reader: reader.next_wake(NOON * 2),
+        "next wakes": lambda reader: reader.next_wakes(NOON * 2),
         "remembered": lambda reader: reader.remembered("ada", "key"),
         "principal": lambda reader: reader.principal("ab" * 32),
         "memberships": lambda reader: reader.memberships("red"),
@@ -207,7 +207,7 @@ def writes() -> dict[str, Callable[[Transaction], object]]:
         "active counts": lambda tx: tx.active_counts(jobs),
         "hold": lambda tx: tx.hold_instances(an_id(7)),
         "release": lambda tx: tx.release_instances(an_id(7), NOON, NOON),
-        "wake queued": lambda tx: tx.wake_queued(an_id(8), NOON, 2),
+        "wake queued": lambda tx: tx.wake_queued((an_id(8), None), NOON, 2),
         "skip waiting": lambda tx: tx.skip_waiting(an_id(9), NOON, "JOB_DELETED"),
         "active instances": lambda tx: tx.active_instances(an_id(4)),
         "next free": lambda tx: tx.next_free_ms(an_id(4), NOON + (EACH - 3) * MINUTE),
@@ -217,7 +217,7 @@ def writes() -> dict[str, Callable[[Transaction], object]]:
 
 
 KINDS = ("sqlite-file", "mariadb", "mysql")
-SCANS = re.compile(r"^SCAN (?!listed|json_each|n\b|either)")
+SCANS = re.compile(r"^SCAN (?!listed|json_each|n\b|CONSTANT ROW)")
 SORTS = re.compile(r"TEMP B-TREE FOR (ORDER BY|LAST TERM)")
 
 

@@ -54,7 +54,7 @@ def test_a_unit_that_raises_leaves_nothing(store: SqlStore) -> None:
 def test_a_unit_reads_what_it_wrote_and_returns_its_result(store: SqlStore) -> None:
     def unit(tx: Transaction) -> tuple[object, int | None]:
         tx.insert_job(a_job(wake_ms=NOON + 4))
-        return tx.job(JOB, None), tx.next_wake(NOON + 5)
+        return tx.job(JOB, None), tx.next_wakes(NOON + 5).earliest
 
     assert store.transact(unit) == (a_job(wake_ms=NOON + 4), NOON + 4)
     assert store.read(lambda _: 5) == 5
@@ -87,7 +87,7 @@ def claim(job_id: str) -> Callable[[Transaction], int]:
         [one] = tx.lock_instances([instance_id])
         if one.state is not InstanceState.WAITING:
             return -1
-        active = tx.active_counts([job_id])[job_id]
+        active = tx.active_counts([job_id]).get((job_id, None), 0)
         tx.save_instances([moved(one, InstanceState.LAUNCHING)])
         tx.save_jobs([job])
         number = len(tx.events(EventFilter(limit=100), None))

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 
 from chalicelib.engine.access import find_instance, lock_job, require
 from chalicelib.engine.completion import ended, next_run
+from chalicelib.engine.consequences import Moved, follow_up, groups_of
 from chalicelib.engine.disposition import new_instance, timetable_of
 from chalicelib.engine.engine import Engine
 from chalicelib.engine.facts import Commanded
 from chalicelib.engine.once import Once, transact_once
 from chalicelib.engine.ports import Remembered, Transaction
-from chalicelib.engine.settle import frees
 from chalicelib.engine.stopping import request_stop
 from chalicelib.engine.views import InstanceView
 from chalicelib.engine.wakeups import ring
@@ -185,6 +185,11 @@ def rerun(
         return replace(
             again,
             attempt=1,
+            launch_attempt=1,
+            backfill=None,
+            overlap=None,
+            max_active=None,
+            group=instance.group if original else job.group,
             revision=instance.revision if original else job.revision,
             deadline_ms=now + parse_duration(job.definition.policies.timeouts.wait),
             version=instance.version + 1,
@@ -211,6 +216,7 @@ def _execute(engine: Engine, asked: _Asked, effect: Effect) -> InstanceView:
         now = engine.clock.now_ms()
         seen = find_instance(tx, asked.principal, asked.instance_id)
         require(asked.principal, seen.owner, Role.OPERATOR)
+        tx.lock_groups(groups_of([seen]))
         [job] = tx.lock_jobs([seen.job_id])
         [before] = tx.lock_instances([asked.instance_id])
         after = effect(tx, job, before, now)
@@ -219,8 +225,7 @@ def _execute(engine: Engine, asked: _Asked, effect: Effect) -> InstanceView:
             tx.insert_events(
                 [_event(engine, after, asked.principal, asked.verb, now, asked.reason)]
             )
-            if frees(before, after):
-                tx.wake_queued(job.id, now, 1)
+            follow_up(engine, tx, {job.id: job}, [Moved(before, after)], now)
         runs = tx.runs([after.id]) if after.run > 1 else {}
         return InstanceView(after, job.name, runs.get(after.id, ())), after is not before
 

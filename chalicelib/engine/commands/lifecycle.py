@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from chalicelib.engine.commands.settling import Changed, Command, execute
+from chalicelib.engine.consequences import skip_waiting, suspend_waiting
 from chalicelib.engine.disposition import armed, dispose
 from chalicelib.engine.engine import Engine
 from chalicelib.engine.ports import Transaction
@@ -59,8 +60,9 @@ def suspend(
         if until_ms is not None and until_ms <= now:
             message = f"must be in the future; it is {format_instant(now)} now"
             raise InvalidInput([Problem("until", message, format_instant(until_ms))])
-        tx.hold_instances(job.id)
-        return Changed(replace(job, suspension=Suspension(principal.name, reason, now, until_ms)))
+        suspend_waiting(tx, job, now)
+        held = replace(job, suspension=Suspension(principal.name, reason, now, until_ms))
+        return Changed(held, (now,))
 
     command = Command(principal, JobEvent.SUSPEND, job_ref, reason=reason, if_match=if_match)
     return execute(engine, command, effect)
@@ -91,7 +93,7 @@ def released(tx: Transaction, job: Job, now: int) -> Changed:
     """The end of a suspension: what it held wakes, with the time it was held given back."""
     since = job.suspension.since_ms if job.suspension else now
     count = tx.release_instances(job.id, now, since)
-    return Changed(replace(job, suspension=None), (now,) if count else ())
+    return Changed(replace(job, suspension=None, streak=0), (now,) if count else ())
 
 
 def _resume_with_span(engine: Engine, command: Command, mode: str) -> Job:
@@ -142,10 +144,10 @@ def delete(
     """
 
     def effect(tx: Transaction, job: Job, now: int) -> Changed:
-        tx.skip_waiting(job.id, now, Reason.JOB_DELETED)
+        skip_waiting(tx, job, now, Reason.JOB_DELETED)
         stopped = _stop_runs(tx, principal, job, now, reason) if kill else ()
         gone = replace(job, suspension=None)
-        return Changed(gone, (now,) if stopped else (), stopped=stopped)
+        return Changed(gone, (now,), stopped=stopped)
 
     command = Command(principal, JobEvent.DELETE, job_ref, Role.OWNER, reason, if_match)
     return execute(engine, command, effect)
@@ -158,7 +160,7 @@ def _stop_runs(
     asked = [
         request_stop(instance, StopKind.KILL, principal.name, reason, now)
         for instance in running
-        if instance.stop is None
+        if instance.stop is None or instance.stop.kind is StopKind.TIME_OUT
     ]
     tx.save_instances(asked)
     return tuple(instance.id for instance in asked)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from chalicelib.engine.access import lock_job
+from chalicelib.engine.access import find_job, lock_job
 from chalicelib.engine.disposition import armed, dispose
 from chalicelib.engine.engine import Engine
 from chalicelib.engine.facts import Commanded
@@ -68,6 +68,7 @@ def execute(
         now = engine.clock.now_ms()
         if first is not None:
             first(tx)
+        lock_groups_of(tx, command.principal, command.job_ref)
         job = lock_job(tx, command.principal, command.job_ref, command.role)
         check_edit(job, command.if_match)
         after = move_job(job.state, command.event)
@@ -86,6 +87,13 @@ def execute(
     if changed.moved:
         announce(engine, changed, command.event, command.principal)
     return changed.job
+
+
+def lock_groups_of(tx: Transaction, principal: Principal, job_ref: str) -> None:
+    """The groups that instances of the job may hold slots of, or give them back to: before the job."""
+    job = find_job(tx, principal, job_ref)
+    held = {one.group for one in tx.slots_of_waiting(job.id, held=False)} | {job.group}
+    tx.lock_groups((job.owner, name) for name in held if name is not None)
 
 
 def announce(engine: Engine, changed: Changed, verb: str, principal: Principal) -> None:

@@ -184,6 +184,7 @@ def _revise(
             revision=job.revision + 1,
             definition_json=stored.to_json(),
             calendars_json=named.snapshot,
+            group=stored.policies.group,
             modified_ms=now,
             modified_by=principal.name,
         )
@@ -215,6 +216,7 @@ def _new_job(
         state=JobState.NEW,
         revision=1,
         definition_json=definition.to_json(),
+        group=definition.policies.group,
         cursor_ms=start_ms,
         wake_ms=None,
         created_ms=now,

@@ -38,6 +38,7 @@ JSON_TABLE(:rows, '$[*]' COLUMNS (
          suspended_since_ms BIGINT PATH '$.suspended_since_ms',
          suspended_until_ms BIGINT PATH '$.suspended_until_ms',
          failures INT PATH '$.failures',
+         streak INT PATH '$.streak',
          edit INT PATH '$.edit',
          modified_ms BIGINT PATH '$.modified_ms',
          modified_by VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$.modified_by')) AS n
@@ -79,7 +80,16 @@ JSON_TABLE(:rows, '$[*]' COLUMNS (
          launched_ms BIGINT PATH '$.launched_ms',
          started_ms BIGINT PATH '$.started_ms',
          ended_ms BIGINT PATH '$.ended_ms',
-         tzdata VARCHAR(40) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$.tzdata')) AS n
+         tzdata VARCHAR(40) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$.tzdata',
+         backfill VARCHAR(32) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$.backfill',
+         overlap VARCHAR(40) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$.overlap',
+         max_active INT PATH '$.max_active',
+         grp VARCHAR(100) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$.grp',
+         place TINYINT PATH '$.place',
+         checks INT PATH '$.checks',
+         checked_ms BIGINT PATH '$.checked_ms',
+         findings MEDIUMTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$.findings',
+         launch_attempt INT PATH '$.launch_attempt')) AS n
 
 -- fragment: run_rows(rows)
 JSON_TABLE(:rows, '$[*]' COLUMNS (

@@ -5,7 +5,8 @@ UPDATE @job_rows(:rows) STRAIGHT_JOIN scheduler_jobs j @by_primary
    SET j.state = n.state, j.revision = n.revision, j.cursor_ms = n.cursor_ms,
        j.wake_ms = n.wake_ms, j.suspended_by = n.suspended_by,
        j.suspended_reason = n.suspended_reason, j.suspended_since_ms = n.suspended_since_ms,
-       j.suspended_until_ms = n.suspended_until_ms, j.failures = n.failures, j.edit = n.edit,
+       j.suspended_until_ms = n.suspended_until_ms, j.failures = n.failures,
+       j.streak = n.streak, j.edit = n.edit,
        j.modified_ms = n.modified_ms, j.modified_by = n.modified_by,
        j.name_key = IF(n.state = 'DELETED', NULL, j.name)
 
@@ -22,14 +23,29 @@ UPDATE @instance_rows(:rows) STRAIGHT_JOIN scheduler_job_instances i @by_primary
        i.external_url = n.external_url, i.handle = n.handle, i.result_path = n.result_path,
        i.log_path = n.log_path, i.error = n.error, i.waiting_on = n.waiting_on,
        i.run_created_ms = n.run_created_ms, i.ready_ms = n.ready_ms,
-       i.launched_ms = n.launched_ms, i.started_ms = n.started_ms, i.ended_ms = n.ended_ms
+       i.launched_ms = n.launched_ms, i.started_ms = n.started_ms, i.ended_ms = n.ended_ms,
+       i.backfill = n.backfill, i.overlap = n.overlap, i.max_active = n.max_active, i.grp = n.grp,
+       i.place = n.place, i.checks = n.checks, i.checked_ms = n.checked_ms,
+       i.findings = n.findings, i.launch_attempt = n.launch_attempt
 
 -- name: wake_queued
 -- As a subquery MariaDB would look at every row of the table, and lock it; without the whole key it sorts.
-UPDATE scheduler_job_instances @by(scheduler_job_instances_job)
-   SET wake_ms = :now, reason = NULL, version = version + 1
+UPDATE scheduler_job_instances
+       @by(scheduler_job_instances_job)  -- if of_job
+       @by(scheduler_job_instances_backfill)  -- if backfill
+   SET wake_ms = :now, reason = NULL, active = 1, version = version + 1
  WHERE job_id = :job_id AND state = 'WAITING' AND reason = 'MAX_ACTIVE' AND wake_ms IS NOT NULL
- ORDER BY job_id, state, nominal_ms LIMIT :count
+   AND backfill IS NULL  -- if of_job
+   AND backfill = :backfill  -- if backfill
+ ORDER BY job_id, state, nominal_ms  -- if of_job
+ ORDER BY backfill, state, nominal_ms  -- if backfill
+ LIMIT :count
+
+-- name: wake_group
+UPDATE scheduler_job_instances @by(scheduler_job_instances_group)
+   SET wake_ms = :now, reason = NULL, place = 1, version = version + 1
+ WHERE owner = :owner AND grp = :grp AND place = 0
+ ORDER BY owner, grp, place, nominal_ms LIMIT :count
 
 -- name: save_membership
 INSERT INTO scheduler_members (owner, principal, role) VALUES (:owner, :principal, :role)

@@ -4,7 +4,8 @@ i.revision, i.run, i.attempt, i.version, i.wake_ms, i.deadline_ms, i.active,
 i.claim_epoch, i.lease_ms, i.claim_count, i.stop_kind, i.stop_by, i.stop_reason,
 i.stop_deadline_ms, i.external_id, i.external_url, i.handle, i.result_path, i.log_path,
 i.error, i.waiting_on, i.created_ms, i.run_created_ms, i.ready_ms, i.launched_ms,
-i.started_ms, i.ended_ms, i.tzdata
+i.started_ms, i.ended_ms, i.tzdata, i.backfill, i.overlap, i.max_active, i.grp, i.place,
+i.checks, i.checked_ms, i.findings, i.launch_attempt
 
 -- name: instance
 SELECT @instance_columns FROM scheduler_job_instances i
@@ -70,27 +71,53 @@ INSERT INTO scheduler_job_instances (
        version, wake_ms, deadline_ms, active, claim_epoch, lease_ms, claim_count, stop_kind,
        stop_by, stop_reason, stop_deadline_ms, external_id, external_url, handle, result_path,
        log_path, error, waiting_on, created_ms, run_created_ms, ready_ms, launched_ms,
-       started_ms, ended_ms, tzdata)
+       started_ms, ended_ms, tzdata, backfill, overlap, max_active, grp, place, checks,
+       checked_ms, findings, launch_attempt)
 SELECT n.id, n.job_id, n.owner, n.nominal_ms, n.kind, n.parameters, n.state, n.reason,
        n.revision, n.run, n.attempt, n.version, n.wake_ms, n.deadline_ms, n.active,
        n.claim_epoch, n.lease_ms, n.claim_count, n.stop_kind, n.stop_by, n.stop_reason,
        n.stop_deadline_ms, n.external_id, n.external_url, n.handle, n.result_path, n.log_path,
        n.error, n.waiting_on, n.created_ms, n.run_created_ms, n.ready_ms, n.launched_ms,
-       n.started_ms, n.ended_ms, n.tzdata
+       n.started_ms, n.ended_ms, n.tzdata, n.backfill, n.overlap, n.max_active, n.grp, n.place,
+       n.checks, n.checked_ms, n.findings, n.launch_attempt
   FROM @instance_rows(:rows)
  WHERE NOT EXISTS (SELECT 1 FROM scheduler_job_instances e
                     WHERE e.job_id = n.job_id AND e.nominal_ms = n.nominal_ms)
 
 -- name: active_counts
-SELECT i.job_id, COUNT(*)
+SELECT i.job_id, i.backfill, COUNT(*)
   FROM @listed(:ids) scheduler_job_instances i @by(scheduler_job_instances_active)
     ON i.job_id = listed.value
  WHERE i.active = 1
- GROUP BY i.job_id
+ GROUP BY i.job_id, i.backfill
+
+-- name: rivals
+-- Those that hold a slot of their job, and those that wait for one.
+SELECT i.id
+  FROM @listed(:ids) scheduler_job_instances i @by(scheduler_job_instances_active)
+    ON i.job_id = listed.value
+ WHERE i.active = 1
+ UNION
+SELECT i.id
+  FROM @listed(:ids) scheduler_job_instances i @by(scheduler_job_instances_job)
+    ON i.job_id = listed.value
+ WHERE i.state = 'WAITING' AND i.reason = 'MAX_ACTIVE'
+
+-- name: group_count
+SELECT COUNT(*) FROM scheduler_job_instances i @by(scheduler_job_instances_group)
+ WHERE i.owner = :owner AND i.grp = :grp AND i.place = 1
+
+-- name: slots_of_waiting
+-- What a suspension or a deletion gives back: it takes those that wait, whatever they hold.
+SELECT i.backfill, i.grp, i.place, COUNT(*)
+  FROM scheduler_job_instances i @by(scheduler_job_instances_active)
+ WHERE i.job_id = :job_id AND i.active = 1 AND i.state = 'WAITING'
+   AND i.kind <> 'MANUAL'  -- if held
+ GROUP BY i.backfill, i.grp, i.place
 
 -- name: hold_instances
 UPDATE scheduler_job_instances @by(scheduler_job_instances_job)
-   SET wake_ms = NULL, reason = 'JOB_SUSPENDED', version = version + 1
+   SET wake_ms = NULL, reason = 'JOB_SUSPENDED', active = 0, place = NULL, version = version + 1
  WHERE job_id = :job_id AND state = 'WAITING' AND kind <> 'MANUAL' AND wake_ms IS NOT NULL
 
 -- name: release_instances
@@ -103,8 +130,8 @@ UPDATE scheduler_job_instances @by(scheduler_job_instances_job)
 
 -- name: skip_waiting
 UPDATE scheduler_job_instances @by(scheduler_job_instances_job)
-   SET state = 'SKIPPED', reason = :reason, active = 0, wake_ms = NULL, deadline_ms = NULL,
-       lease_ms = NULL, ended_ms = :now, version = version + 1
+   SET state = 'SKIPPED', reason = :reason, active = 0, place = NULL, wake_ms = NULL,
+       deadline_ms = NULL, lease_ms = NULL, ended_ms = :now, version = version + 1
  WHERE job_id = :job_id AND state = 'WAITING'
 
 -- name: active_instances

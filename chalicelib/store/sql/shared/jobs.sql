@@ -1,7 +1,8 @@
 -- fragment: job_columns
 j.id, j.owner, j.name, j.state, j.revision, j.definition, j.cursor_ms, j.wake_ms,
 j.suspended_by, j.suspended_reason, j.suspended_since_ms, j.suspended_until_ms,
-j.failures, j.edit, j.created_ms, j.created_by, j.modified_ms, j.modified_by, j.calendars
+j.failures, j.edit, j.created_ms, j.created_by, j.modified_ms, j.modified_by, j.calendars, j.grp,
+j.streak
 
 -- name: job
 SELECT @job_columns FROM scheduler_jobs j
@@ -49,10 +50,10 @@ SELECT @job_columns FROM @listed(:ids) scheduler_jobs j @by_primary ON j.id = li
 INSERT INTO scheduler_jobs (
        id, owner, name, name_key, state, revision, definition, cursor_ms, wake_ms,
        suspended_by, suspended_reason, suspended_since_ms, suspended_until_ms, failures, edit,
-       created_ms, created_by, modified_ms, modified_by, calendars)
+       created_ms, created_by, modified_ms, modified_by, calendars, grp, streak)
 VALUES (:id, :owner, :name, :name_key, :state, :revision, :definition, :cursor_ms, :wake_ms,
        :suspended_by, :suspended_reason, :suspended_since_ms, :suspended_until_ms, :failures,
-       :edit, :created_ms, :created_by, :modified_ms, :modified_by, :calendars)
+       :edit, :created_ms, :created_by, :modified_ms, :modified_by, :calendars, :grp, :streak)
 
 -- name: insert_revision
 INSERT INTO scheduler_job_revisions (job_id, revision, definition, created_ms, created_by)
@@ -61,7 +62,7 @@ VALUES (:job_id, :revision, :definition, :created_ms, :created_by)
 -- name: revise_job
 UPDATE scheduler_jobs
    SET name = :name, name_key = CASE WHEN state = 'DELETED' THEN NULL ELSE :name END,
-       definition = :definition, revision = :revision, calendars = :calendars
+       definition = :definition, revision = :revision, calendars = :calendars, grp = :grp
  WHERE id = :id AND revision < :revision
 
 -- name: name_holder
@@ -76,8 +77,11 @@ SELECT r.job_id, r.revision, r.definition
   FROM @revision_rows(:rows) @joined scheduler_job_revisions r @by_primary
     ON r.job_id = n.job_id AND r.revision = n.revision
 
--- name: next_wake
-SELECT MIN(wake_ms) FROM (
-       SELECT MIN(wake_ms) AS wake_ms FROM scheduler_jobs WHERE wake_ms < :before
-       UNION ALL
-       SELECT MIN(wake_ms) FROM scheduler_job_instances WHERE wake_ms < :before) AS either
+-- name: next_wakes
+-- Each of them reads one entry of an index; the whole is the one question of an idle sweep.
+SELECT (SELECT MIN(wake_ms) FROM scheduler_jobs WHERE wake_ms < :before),
+       (SELECT MIN(wake_ms) FROM scheduler_job_instances WHERE wake_ms < :before),
+       (SELECT MIN(wake_ms) FROM scheduler_backfills WHERE wake_ms < :before),
+       (SELECT MIN(due_ms) FROM scheduler_watches WHERE due_ms < :before),
+       (SELECT MIN(wake_ms) FROM scheduler_outbox WHERE wake_ms < :before),
+       (SELECT value FROM scheduler_meta WHERE name = 'pause')

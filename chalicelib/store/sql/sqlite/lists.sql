@@ -29,6 +29,7 @@ INDEXED BY :index
          json_extract(value, '$.suspended_since_ms') AS suspended_since_ms,
          json_extract(value, '$.suspended_until_ms') AS suspended_until_ms,
          json_extract(value, '$.failures') AS failures,
+         json_extract(value, '$.streak') AS streak,
          json_extract(value, '$.edit') AS edit,
          json_extract(value, '$.modified_ms') AS modified_ms,
          json_extract(value, '$.modified_by') AS modified_by
@@ -70,7 +71,16 @@ INDEXED BY :index
          json_extract(value, '$.launched_ms') AS launched_ms,
          json_extract(value, '$.started_ms') AS started_ms,
          json_extract(value, '$.ended_ms') AS ended_ms,
-         json_extract(value, '$.tzdata') AS tzdata
+         json_extract(value, '$.tzdata') AS tzdata,
+         json_extract(value, '$.backfill') AS backfill,
+         json_extract(value, '$.overlap') AS overlap,
+         json_extract(value, '$.max_active') AS max_active,
+         json_extract(value, '$.grp') AS grp,
+         json_extract(value, '$.place') AS place,
+         json_extract(value, '$.checks') AS checks,
+         json_extract(value, '$.checked_ms') AS checked_ms,
+         json_extract(value, '$.findings') AS findings,
+         json_extract(value, '$.launch_attempt') AS launch_attempt
     FROM json_each(:rows)) AS n
 
 -- fragment: run_rows(rows)

@@ -4,7 +4,7 @@ UPDATE scheduler_jobs AS j
    SET state = n.state, revision = n.revision, cursor_ms = n.cursor_ms, wake_ms = n.wake_ms,
        suspended_by = n.suspended_by, suspended_reason = n.suspended_reason,
        suspended_since_ms = n.suspended_since_ms, suspended_until_ms = n.suspended_until_ms,
-       failures = n.failures, edit = n.edit, modified_ms = n.modified_ms,
+       failures = n.failures, streak = n.streak, edit = n.edit, modified_ms = n.modified_ms,
        modified_by = n.modified_by,
        name_key = CASE WHEN n.state = 'DELETED' THEN NULL ELSE j.name END
   FROM @job_rows(:rows)
@@ -21,7 +21,10 @@ UPDATE scheduler_job_instances AS i
        external_id = n.external_id, external_url = n.external_url, handle = n.handle,
        result_path = n.result_path, log_path = n.log_path, error = n.error,
        waiting_on = n.waiting_on, run_created_ms = n.run_created_ms, ready_ms = n.ready_ms,
-       launched_ms = n.launched_ms, started_ms = n.started_ms, ended_ms = n.ended_ms
+       launched_ms = n.launched_ms, started_ms = n.started_ms, ended_ms = n.ended_ms,
+       backfill = n.backfill, overlap = n.overlap, max_active = n.max_active, grp = n.grp,
+       place = n.place, checks = n.checks, checked_ms = n.checked_ms, findings = n.findings,
+       launch_attempt = n.launch_attempt
   FROM @instance_rows(:rows)
  WHERE i.id = n.id AND i.version = n.version - 1
 
@@ -34,9 +37,21 @@ SELECT CAST(strftime('%s', 'now') AS INTEGER) * 1000 + CAST(substr(strftime('%f'
 
 -- name: wake_queued
 UPDATE scheduler_job_instances
-   SET wake_ms = :now, reason = NULL, version = version + 1
+   SET wake_ms = :now, reason = NULL, active = 1, version = version + 1
  WHERE id IN (
-       SELECT q.id FROM scheduler_job_instances q @by(scheduler_job_instances_job)
+       SELECT q.id FROM scheduler_job_instances q
+        @by(scheduler_job_instances_job)  -- if of_job
+        @by(scheduler_job_instances_backfill)  -- if backfill
         WHERE q.job_id = :job_id AND q.state = 'WAITING' AND q.reason = 'MAX_ACTIVE'
           AND q.wake_ms IS NOT NULL
+          AND q.backfill IS NULL  -- if of_job
+          AND q.backfill = :backfill  -- if backfill
+        ORDER BY q.nominal_ms LIMIT :count)
+
+-- name: wake_group
+UPDATE scheduler_job_instances
+   SET wake_ms = :now, reason = NULL, place = 1, version = version + 1
+ WHERE id IN (
+       SELECT q.id FROM scheduler_job_instances q @by(scheduler_job_instances_group)
+        WHERE q.owner = :owner AND q.grp = :grp AND q.place = 0
         ORDER BY q.nominal_ms LIMIT :count)

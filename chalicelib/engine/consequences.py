@@ -1,0 +1,193 @@
+"""What follows from moves of instances, in the transaction of the moves: slots pass on, failures add up.
+
+Whoever saves an instance in another state calls ``follow_up``, under the locks of the groups and jobs that
+the instances belong to.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from chalicelib.engine.disposition import armed, dispose
+from chalicelib.engine.engine import Engine
+from chalicelib.engine.ports import GroupKey, Scope, Slots, Transaction
+from chalicelib.model.event import Event
+from chalicelib.model.instance import Instance
+from chalicelib.model.job import Job, Suspension
+from chalicelib.model.states import (
+    GroupPlace,
+    InstanceKind,
+    InstanceState,
+    JobState,
+    Reason,
+)
+from chalicelib.state_machine import JobEvent, move_job
+
+ENGINE = "noonday"  # the actor of what no person asked for
+_COUNTED = (
+    Reason.RUN_FAILED,
+    Reason.LAUNCH_FAILED,
+    Reason.LAUNCH_LOST,
+    Reason.RUN_LOST,
+    Reason.RUN_TIMEOUT,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """An instance before and after; ``superseded`` is the run that a retry replaced, as it ended."""
+
+    before: Instance
+    after: Instance
+    superseded: Instance | None = None
+
+
+def follow_up(
+    engine: Engine, tx: Transaction, jobs: Mapping[str, Job], moves: Sequence[Moved], now_ms: int
+) -> None:
+    """All that follows, each in a function of its own. ``jobs``: those of the instances, locked."""
+    suspended = _count_failures(engine, tx, jobs, moves, now_ms)
+    pass_on(tx, moves, now_ms)
+    for job in suspended:
+        suspend_waiting(tx, job, now_ms)
+
+
+def groups_of(instances: Iterable[Instance]) -> set[GroupKey]:
+    """The groups whose rows must be locked before these instances move, and before their jobs are."""
+    return {(one.owner, one.group) for one in instances if one.group is not None}
+
+
+def scope_of(instance: Instance) -> Scope:
+    return instance.job_id, instance.backfill
+
+
+def frees(before: Instance, after: Instance) -> bool:
+    """Whether a slot became free for the next in line."""
+    freed_group = before.place is GroupPlace.HELD and after.place is not GroupPlace.HELD
+    return (before.active and not after.active) or freed_group
+
+
+def pass_on(tx: Transaction, moves: Sequence[Moved], now_ms: int) -> None:
+    """Slots that became free go to those who wait longest, in this transaction: nobody steps in between."""
+    scopes: Counter[Scope] = Counter()
+    groups: Counter[GroupKey] = Counter()
+    for moved in moves:
+        before, after = moved.before, moved.after
+        if before.active and not after.active:
+            scopes[scope_of(before)] += 1
+        if before.place is GroupPlace.HELD and after.place is not GroupPlace.HELD:
+            groups[before.owner, before.group or ""] += 1
+    for scope, count in sorted(scopes.items(), key=lambda item: (item[0][0], item[0][1] or "")):
+        tx.wake_queued(scope, now_ms, count)
+    fill_groups(tx, groups, now_ms)
+
+
+def fill_groups(tx: Transaction, keys: Iterable[GroupKey], now_ms: int) -> int:
+    """Give what is free in these groups to those that wait for it; how many were given a slot.
+
+    Counted anew each time, under the lock of the group's row: a group that was made smaller gives nothing.
+    """
+    wanted = sorted(set(keys))
+    if not wanted:
+        return 0
+    groups = tx.lock_groups(wanted)
+    counts = tx.group_counts(groups)
+    room = {key: group.size - counts[key] for key, group in groups.items()}
+    return sum(tx.wake_group(key, now_ms, free) for key, free in room.items() if free > 0)
+
+
+def suspend_waiting(tx: Transaction, job: Job, now_ms: int) -> None:
+    """Suspension: what waits is held, and gives back what it holds: retries, and who waits for a group."""
+    held = tx.slots_of_waiting(job.id, held=True)
+    tx.hold_instances(job.id)
+    for slots in held:
+        tx.wake_queued((job.id, slots.backfill), now_ms, slots.count)
+    fill_groups(tx, _freed_groups(job, held), now_ms)
+
+
+def skip_waiting(tx: Transaction, job: Job, now_ms: int, reason: Reason) -> None:
+    """Deletion: what waits is skipped, and gives back what it holds of groups."""
+    held = tx.slots_of_waiting(job.id, held=False)
+    tx.skip_waiting(job.id, now_ms, reason)
+    fill_groups(tx, _freed_groups(job, held), now_ms)
+
+
+def _freed_groups(job: Job, held: Sequence[Slots]) -> set[GroupKey]:
+    return {
+        (job.owner, one.group)
+        for one in held
+        if one.group is not None and one.place is GroupPlace.HELD
+    }
+
+
+def _count_failures(
+    engine: Engine, tx: Transaction, jobs: Mapping[str, Job], moves: Sequence[Moved], now_ms: int
+) -> Sequence[Job]:
+    """Keep each job's series of failures; the jobs that it suspends, as saved."""
+    streaks: dict[str, int] = {}
+    for moved in sorted(moves, key=lambda one: (one.after.nominal_ms, one.after.id)):
+        job = jobs[moved.after.job_id]
+        if _counts(moved.after) and _suspend_after(job) is not None:
+            before = streaks.get(job.id, job.streak)
+            succeeded = moved.after.state is InstanceState.SUCCEEDED
+            streaks[job.id] = 0 if succeeded else before + 1
+    changed = [
+        replace(jobs[key], streak=streak)
+        for key, streak in sorted(streaks.items())
+        if streak != jobs[key].streak
+    ]
+    after = [_suspended(engine, tx, job, now_ms) for job in changed]
+    tx.save_jobs(after)
+    return [job for job in after if job.state is JobState.SUSPENDED and job not in changed]
+
+
+def _counts(after: Instance) -> bool:
+    if after.kind is not InstanceKind.SCHEDULED or after.backfill is not None:
+        return False
+    return after.state is InstanceState.SUCCEEDED or after.reason in _COUNTED
+
+
+def _suspend_after(job: Job) -> int | None:
+    try:
+        return job.definition.policies.on_failure.suspend_after
+    except ValueError:  # a definition that this version cannot read suspends nothing
+        return None
+
+
+def _suspended(engine: Engine, tx: Transaction, job: Job, now_ms: int) -> Job:
+    """The job, suspended if its series is long enough: settle what is past, then change."""
+    limit = _suspend_after(job)
+    if limit is None or job.streak < limit or job.state is not JobState.SCHEDULED:
+        return job
+    settled = dispose(job, now_ms, now_ms)
+    tx.insert_instances(settled.instances)
+    tx.insert_skip_ranges(settled.skipped)
+    reason = f"{job.streak} instances failed one after the other"
+    after = armed(
+        replace(
+            settled.job,
+            state=move_job(job.state, JobEvent.SUSPEND),
+            suspension=Suspension(ENGINE, reason, now_ms),
+            edit=job.edit + 1,
+            modified_ms=now_ms,
+            modified_by=ENGINE,
+        )
+    )
+    tx.insert_events([_suspend_event(engine, after, reason, now_ms)])
+    return after
+
+
+def _suspend_event(engine: Engine, job: Job, reason: str, now_ms: int) -> Event:
+    return Event(
+        id=engine.ids.new(),
+        owner=job.owner,
+        job_id=job.id,
+        at_ms=now_ms,
+        actor=ENGINE,
+        verb="SUSPEND",
+        reason=reason,
+        detail_json=json.dumps({"to": job.state, "streak": job.streak, "revision": job.revision}),
+    )

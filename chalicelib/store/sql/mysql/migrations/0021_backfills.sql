@@ -1,0 +1,32 @@
+-- Ranges of nominal times that somebody wants run. cursor_ms: how far they are disposed of.
+-- wake_ms: when the sweep must look; NULL while its instances are at work, and when it has ended.
+CREATE TABLE IF NOT EXISTS scheduler_backfills (
+  id           CHAR(32) NOT NULL,
+  owner        VARCHAR(100) NOT NULL,
+  job_id       CHAR(32) NOT NULL,
+  state        VARCHAR(40) NOT NULL,
+  from_ms      BIGINT NOT NULL,
+  to_ms        BIGINT NOT NULL,
+  cursor_ms    BIGINT NOT NULL,
+  newest_first INT NOT NULL,
+  reprocess    VARCHAR(40) NOT NULL,
+  overlap      VARCHAR(40),
+  max_active   INT NOT NULL,
+  revision     INT NOT NULL,
+  parameters   MEDIUMTEXT NOT NULL,
+  made         INT NOT NULL,
+  rerun        INT NOT NULL,
+  existing     INT NOT NULL,
+  version      INT NOT NULL,
+  wake_ms      BIGINT,
+  reason       MEDIUMTEXT,
+  created_ms   BIGINT NOT NULL,
+  created_by   VARCHAR(255) NOT NULL,
+  ended_ms     BIGINT,
+  PRIMARY KEY (id),
+  KEY scheduler_backfills_wake (wake_ms),
+  KEY scheduler_backfills_job (job_id, id),
+  KEY scheduler_backfills_owner (owner, id),
+  CONSTRAINT scheduler_backfills_range CHECK (from_ms < to_ms),
+  CONSTRAINT scheduler_backfills_ended CHECK (ended_ms IS NULL OR wake_ms IS NULL)
+) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
