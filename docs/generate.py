@@ -97,6 +97,7 @@ PARTS: Mapping[str, Part] = {
     "policies-fields": partial(fields_of, definition.Policies),
     "catch-up-fields": partial(fields_of, definition.CatchUp),
     "retries-fields": partial(fields_of, definition.Retries),
+    "launch-retries-fields": partial(fields_of, definition.LaunchRetries),
     "timeouts-fields": partial(fields_of, definition.Timeouts),
     "sql-fields": partial(fields_of, SqlTarget),
     "http-fields": partial(fields_of, HttpTarget),

@@ -53,6 +53,10 @@ class JobDocument(Answer):
     next_ms: MaybeMs = Field(description="The next nominal time that will fire; null for none")
     next_time: MaybeTime
     suspension: SuspensionDocument | None
+    group: str | None = Field(description="The concurrency group that the definition names")
+    streak: int = Field(
+        description="Instances that failed one after the other, counted for on_failure.suspend_after"
+    )
     created_ms: Ms
     created_time: Time
     created_by: str
@@ -105,6 +109,10 @@ class InstanceDocument(Answer):
     revision: int
     run: int
     attempt: int
+    launch_attempt: int
+    backfill_id: str | None = Field(description="The backfill it belongs to")
+    overlap: str | None = Field(description="What stands in for the definition's policy")
+    group: str | None = Field(description="The concurrency group whose slots it shares")
     tzdata: str | None = Field(
         description="The release of the zone database by which the nominal time was computed"
     )
