@@ -96,7 +96,9 @@ def _look(tx: Transaction, versions: Mapping[str, int]) -> Scene:
     current = {one.id for one in seen if one.version == versions[one.id]}
     texts = tx.definitions({(one.job_id, one.revision) for one in seen if one.id in current})
     policies = {key: read_definition(text).policies for key, text in texts.items()}
-    watchful = {one.job_id for one in seen if one.id in current and must_see_rivals(one, policies)}
+    watchful = {
+        one.job_id for one in seen if one.id in current and must_see_rivals(one, jobs[one.job_id])
+    }
     rivals = set(tx.rivals(watchful)) if watchful else set()
     locked = tx.lock_instances(current | rivals) if current else ()
     excluding = [key for key, text in texts.items() if read_definition(text).schedule.exclude]

@@ -7,13 +7,13 @@ the instances belong to.
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from chalicelib.engine.disposition import armed, dispose
 from chalicelib.engine.engine import Engine
 from chalicelib.engine.ports import GroupKey, Scope, Slots, Transaction
+from chalicelib.model.definition import Policies
 from chalicelib.model.event import Event
 from chalicelib.model.instance import Instance
 from chalicelib.model.job import Job, Suspension
@@ -50,7 +50,7 @@ def follow_up(
 ) -> None:
     """All that follows, each in a function of its own. ``jobs``: those of the instances, locked."""
     suspended = _count_failures(engine, tx, jobs, moves, now_ms)
-    pass_on(tx, moves, now_ms)
+    pass_on(tx, jobs, moves, now_ms)
     for job in suspended:
         suspend_waiting(tx, job, now_ms)
 
@@ -70,19 +70,56 @@ def frees(before: Instance, after: Instance) -> bool:
     return (before.active and not after.active) or freed_group
 
 
-def pass_on(tx: Transaction, moves: Sequence[Moved], now_ms: int) -> None:
+def pass_on(tx: Transaction, jobs: Mapping[str, Job], moves: Sequence[Moved], now_ms: int) -> None:
     """Slots that became free go to those who wait longest, in this transaction: nobody steps in between."""
-    scopes: Counter[Scope] = Counter()
-    groups: Counter[GroupKey] = Counter()
+    scopes: dict[Scope, int] = {}
+    groups: set[GroupKey] = set()
     for moved in moves:
         before, after = moved.before, moved.after
         if before.active and not after.active:
-            scopes[scope_of(before)] += 1
+            scopes[scope_of(before)] = limit_of(before, jobs[before.job_id])
         if before.place is GroupPlace.HELD and after.place is not GroupPlace.HELD:
-            groups[before.owner, before.group or ""] += 1
-    for scope, count in sorted(scopes.items(), key=lambda item: (item[0][0], item[0][1] or "")):
-        tx.wake_queued(scope, now_ms, count)
+            groups.add((before.owner, before.group or ""))
+    fill_scopes(tx, scopes, now_ms)
     fill_groups(tx, groups, now_ms)
+
+
+def limits(job: Job) -> Policies:
+    """What bounds the job's instances now, whatever their revisions: a lowered limit holds at once.
+
+    A definition that this version cannot read has the limits of one that says nothing.
+    """
+    try:
+        return job.definition.policies
+    except ValueError:
+        return Policies()
+
+
+def limit_of(instance: Instance, job: Job) -> int:
+    """How many may hold a slot of the instance's scope: its backfill's limit, or its job's."""
+    if instance.backfill is None:
+        return job_limit(job)
+    return (instance.max_active or 1) if instance.overlap == "allow" else 1
+
+
+def job_limit(job: Job) -> int:
+    policies = limits(job)
+    return policies.max_active if policies.overlap == "allow" else 1
+
+
+def fill_scopes(tx: Transaction, wanted: Mapping[Scope, int], now_ms: int) -> int:
+    """Give what is free of these limits to those that wait for it; how many were given a slot.
+
+    Counted anew each time, under the lock of the job's row: a limit that was lowered gives nothing.
+    """
+    queued = tx.queued({job_id for job_id, _ in wanted}) if wanted else frozenset()
+    waited_for = {scope: limit for scope, limit in wanted.items() if scope[0] in queued}
+    if not waited_for:
+        return 0
+    counts = tx.active_counts(queued)
+    room = {scope: limit - counts.get(scope, 0) for scope, limit in waited_for.items()}
+    ordered = sorted(room, key=lambda scope: (scope[0], scope[1] or ""))
+    return sum(tx.wake_queued(scope, now_ms, room[scope]) for scope in ordered if room[scope] > 0)
 
 
 def fill_groups(tx: Transaction, keys: Iterable[GroupKey], now_ms: int) -> int:
@@ -103,8 +140,8 @@ def suspend_waiting(tx: Transaction, job: Job, now_ms: int) -> None:
     """Suspension: what waits is held, and gives back what it holds: retries, and who waits for a group."""
     held = tx.slots_of_waiting(job.id, held=True)
     tx.hold_instances(job.id)
-    for slots in held:
-        tx.wake_queued((job.id, slots.backfill), now_ms, slots.count)
+    if held:
+        fill_scopes(tx, {(job.id, None): job_limit(job)}, now_ms)
     fill_groups(tx, _freed_groups(job, held), now_ms)
 
 
@@ -130,7 +167,7 @@ def _count_failures(
     streaks: dict[str, int] = {}
     for moved in sorted(moves, key=lambda one: (one.after.nominal_ms, one.after.id)):
         job = jobs[moved.after.job_id]
-        if _counts(moved.after) and _suspend_after(job) is not None:
+        if _counts(moved.after) and limits(job).on_failure.suspend_after is not None:
             before = streaks.get(job.id, job.streak)
             succeeded = moved.after.state is InstanceState.SUCCEEDED
             streaks[job.id] = 0 if succeeded else before + 1
@@ -150,16 +187,9 @@ def _counts(after: Instance) -> bool:
     return after.state is InstanceState.SUCCEEDED or after.reason in _COUNTED
 
 
-def _suspend_after(job: Job) -> int | None:
-    try:
-        return job.definition.policies.on_failure.suspend_after
-    except ValueError:  # a definition that this version cannot read suspends nothing
-        return None
-
-
 def _suspended(engine: Engine, tx: Transaction, job: Job, now_ms: int) -> Job:
     """The job, suspended if its series is long enough: settle what is past, then change."""
-    limit = _suspend_after(job)
+    limit = limits(job).on_failure.suspend_after
     if limit is None or job.streak < limit or job.state is not JobState.SCHEDULED:
         return job
     settled = dispose(job, now_ms, now_ms)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from chalicelib.engine.completion import ended
-from chalicelib.engine.consequences import ENGINE, Moved, scope_of
+from chalicelib.engine.consequences import ENGINE, Moved, limits, scope_of
 from chalicelib.engine.ports import GroupKey, Scope
 from chalicelib.engine.stopping import CONFIRM_MS, request_stop
 from chalicelib.model.definition import Policies
@@ -48,7 +48,10 @@ class Standing:
 
 @dataclass(slots=True)
 class Scene:
-    """A batch under its locks. ``handed``: those to decide. ``rivals``: others that may have to make room."""
+    """A batch under its locks. ``handed``: those to decide. ``rivals``: others that may have to make room.
+
+    ``policies``: of each revision. Limits are the job's present ones, time-outs and retries the revision's.
+    """
 
     jobs: Mapping[str, Job]
     texts: Mapping[Revision, str]
@@ -66,17 +69,17 @@ class Scene:
         for one in sorted(self.handed, key=self._turn):
             if one.id in self._moves:  # it made room for one before it
                 continue
+            job, standing = self.jobs[one.job_id], self._standing(one)
             policies = self.policies[one.job_id, one.revision]
-            standing = self._standing(one)
-            after = decide(one, self.jobs[one.job_id], policies, standing, now_ms)
+            after = decide(one, job, policies, standing, now_ms)
             self._record(one, after)
-            if after.reason == Reason.MAX_ACTIVE and _overlap(after, policies) == "replace":
+            if after.reason == Reason.MAX_ACTIVE and overlap_of(after, job) == "replace":
                 for rival in standing.rivals:
                     self._record(rival, made_room(rival, one, now_ms))
         return [moved for moved in self._moves.values() if moved.after is not moved.before]
 
     def _turn(self, one: Instance) -> tuple[int, str]:
-        newest_first = _overlap(one, self.policies[one.job_id, one.revision]) == "replace"
+        newest_first = overlap_of(one, self.jobs[one.job_id]) == "replace"
         return (-one.nominal_ms if newest_first else one.nominal_ms), one.id
 
     def _standing(self, one: Instance) -> Standing:
@@ -104,11 +107,14 @@ class Scene:
         self.in_groups[key] = self.in_groups.get(key, 0) + held
 
 
-def must_see_rivals(instance: Instance, policies: Mapping[Revision, Policies]) -> bool:
+def must_see_rivals(instance: Instance, job: Job) -> bool:
     """Whether it must know the others of its job before it can be decided."""
     waits = instance.state is InstanceState.WAITING and not instance.active
-    its = _overlap(instance, policies[instance.job_id, instance.revision])
-    return waits and its in ("queue_one", "replace")
+    return waits and overlap_of(instance, job) in ("queue_one", "replace")
+
+
+def overlap_of(instance: Instance, job: Job) -> str:
+    return instance.overlap or limits(job).overlap
 
 
 def decide(
@@ -148,8 +154,9 @@ def _from_waiting(
     if job.state is JobState.SUSPENDED and not _asked_for(instance, job.suspension):
         held = replace(instance, active=False, place=None)
         return _held(held, Reason.JOB_SUSPENDED, None)
-    overlap = _overlap(instance, policies)
-    room = (instance.max_active or policies.max_active) if overlap == "allow" else 1
+    overlap = overlap_of(instance, job)
+    most = instance.max_active or limits(job).max_active
+    room = most if overlap == "allow" else 1
     if not instance.active and standing.active >= room:
         return _without_slot(instance, overlap, standing.rivals, now_ms)
     if instance.group is not None and instance.place is not GroupPlace.HELD:
@@ -165,10 +172,6 @@ def _from_waiting(
         deadline_ms=now_ms + parse_duration(policies.timeouts.run),
         ready_ms=instance.ready_ms or now_ms,
     )
-
-
-def _overlap(instance: Instance, policies: Policies) -> str:
-    return instance.overlap or policies.overlap
 
 
 def _without_slot(

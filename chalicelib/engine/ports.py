@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -233,6 +234,10 @@ class Transaction(Reader, Protocol):
 
     def rivals(self, job_ids: Iterable[str]) -> Sequence[str]:
         """Ids of the jobs' instances that hold a slot or wait for one (WAITING, reason MAX_ACTIVE)."""
+        ...
+
+    def queued(self, job_ids: Iterable[str]) -> AbstractSet[str]:
+        """Those of the jobs of which an instance waits for a slot (WAITING, reason MAX_ACTIVE)."""
         ...
 
     def lock_groups(self, keys: Iterable[GroupKey]) -> Mapping[GroupKey, Group]:

@@ -105,6 +105,9 @@ class SqlTransaction(SqlReader):
     def rivals(self, job_ids: Iterable[str]) -> Sequence[str]:
         return [one for (one,) in self._session.query_listed("rivals", job_ids)]
 
+    def queued(self, job_ids: Iterable[str]) -> frozenset[str]:
+        return frozenset(one for (one,) in self._session.query_listed("queued", job_ids))
+
     def lock_groups(self, keys: Iterable[GroupKey]) -> Mapping[GroupKey, Group]:
         return {
             (group.owner, group.name): group

@@ -141,5 +141,6 @@ def test_a_suspended_job_holds_what_its_schedule_made_and_not_what_a_person_aske
     ],
 )
 def test_overlap(overlap: str, active: int, state: InstanceState) -> None:
-    policies = Policies.model_validate({"overlap": overlap, "max_active": 2})
-    assert decide(an_instance(), a_job(), policies, Standing(active=active), NOON).state is state
+    job = a_job({"policies": {"overlap": overlap, "max_active": 2}})
+    after = decide(an_instance(), job, Policies(), Standing(active=active), NOON)
+    assert after.state is state

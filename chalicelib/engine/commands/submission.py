@@ -18,6 +18,7 @@ from chalicelib.engine.commands.settling import (
     execute,
     job_event,
 )
+from chalicelib.engine.consequences import fill_scopes, job_limit
 from chalicelib.engine.disposition import armed
 from chalicelib.engine.engine import Engine
 from chalicelib.engine.once import Once, transact_once
@@ -192,7 +193,8 @@ def _revise(
             start_ms = compile_schedule(stored.schedule, submitted_ms=now).start_ms
             after = replace(after, cursor_ms=start_ms)
         tx.revise_job(after)
-        return Changed(after)
+        given = fill_scopes(tx, {(job.id, None): job_limit(after)}, now)
+        return Changed(after, (now,) if given else ())
 
     command = Command(principal, JobEvent.UPDATE, job_ref, Role.OWNER, reason, if_match)
     return execute(engine, command, effect, first=first)

@@ -103,6 +103,11 @@ SELECT i.id
     ON i.job_id = listed.value
  WHERE i.state = 'WAITING' AND i.reason = 'MAX_ACTIVE'
 
+-- name: queued
+SELECT j.id FROM @listed(:ids) scheduler_jobs j @by_primary ON j.id = listed.value
+ WHERE EXISTS (SELECT 1 FROM scheduler_job_instances i @by(scheduler_job_instances_job)
+                WHERE i.job_id = j.id AND i.state = 'WAITING' AND i.reason = 'MAX_ACTIVE')
+
 -- name: group_count
 SELECT COUNT(*) FROM scheduler_job_instances i @by(scheduler_job_instances_group)
  WHERE i.owner = :owner AND i.grp = :grp AND i.place = 1
