@@ -61,7 +61,7 @@ def follow(instance: Instance, outcome: Outcome, now_ms: int) -> Followed:
         case Pending():
             return Followed(_looked_at(instance, now_ms))
         case Refused(error):
-            return Followed(_refused(instance, error, now_ms))
+            return _refused(instance, error, now_ms)
         case Succeeded(result_path, log_path):
             after = ended(instance, InstanceEvent.SUCCESS, None, now_ms)
             return Followed(replace(after, result_path=result_path, log_path=log_path))
@@ -160,11 +160,16 @@ def _running(instance: Instance, now_ms: int) -> Instance:
     )
 
 
-def _refused(instance: Instance, error: str, now_ms: int) -> Instance:
-    """Definitely not taken: the same run waits, keeps its slot, and is tried again."""
+def _refused(instance: Instance, error: str, now_ms: int) -> Followed:
+    """Definitely not taken: the same run waits, keeps its slot, and is tried again.
+
+    One that was asked to stop meanwhile has ended: there is nothing to stop.
+    """
     if instance.state is not InstanceState.LAUNCHING:
-        return instance
-    return replace(
+        return Followed(instance)
+    if instance.stop is not None:
+        return _stopped(instance, None, now_ms)
+    after = replace(
         instance,
         state=move_instance(instance.state, InstanceEvent.CONDITIONS_NOT_MET),
         reason=Reason.TARGET_REFUSED,
@@ -173,6 +178,7 @@ def _refused(instance: Instance, error: str, now_ms: int) -> Instance:
         wake_ms=now_ms + REFUSED_MS,
         version=_next(instance),
     )
+    return Followed(after)
 
 
 def _stopped(instance: Instance, log_path: str | None, now_ms: int) -> Followed:

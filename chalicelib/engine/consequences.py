@@ -27,13 +27,6 @@ from chalicelib.model.states import (
 from chalicelib.state_machine import JobEvent, move_job
 
 ENGINE = "noonday"  # the actor of what no person asked for
-_COUNTED = (
-    Reason.RUN_FAILED,
-    Reason.LAUNCH_FAILED,
-    Reason.LAUNCH_LOST,
-    Reason.RUN_LOST,
-    Reason.RUN_TIMEOUT,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +177,9 @@ def _count_failures(
 def _counts(after: Instance) -> bool:
     if after.kind is not InstanceKind.SCHEDULED or after.backfill is not None:
         return False
-    return after.state is InstanceState.SUCCEEDED or after.reason in _COUNTED
+    if after.state is InstanceState.TIMED_OUT:  # who waited too long has not failed: it never began
+        return after.reason != Reason.WAIT_TIMEOUT
+    return after.state in (InstanceState.SUCCEEDED, InstanceState.FAILED)
 
 
 def _suspended(engine: Engine, tx: Transaction, job: Job, now_ms: int) -> Job:

@@ -77,6 +77,24 @@ def test_a_confirmed_stop_ends_as_requested(
     assert (followed.instance.state, followed.may_retry) == (state, may_retry)
 
 
+@pytest.mark.parametrize(
+    ("kind", "state", "may_retry"),
+    [
+        (StopKind.KILL, InstanceState.KILLED, False),
+        (StopKind.REPLACE, InstanceState.KILLED, False),
+        (StopKind.TIME_OUT, InstanceState.TIMED_OUT, True),
+    ],
+)
+def test_a_stop_that_meets_a_refusal_has_nothing_left_to_stop(
+    kind: StopKind, state: InstanceState, may_retry: bool
+) -> None:
+    """It would wait for another launch else, only to be cancelled before it began."""
+    asked = request_stop(an_instance(LAUNCHING), kind, "ada", None, NOON)
+    followed = follow(asked, Refused("no room"), NOON)
+    assert (followed.instance.state, followed.may_retry) == (state, may_retry)
+    assert not followed.instance.active
+
+
 def test_a_killed_run_that_fails_is_not_tried_again() -> None:
     asked = request_stop(an_instance(RUNNING), StopKind.KILL, "ada", None, NOON)
     assert not follow(asked, Failed("terminated"), NOON).may_retry
