@@ -91,7 +91,7 @@ def retried(instance: Instance, policies: Policies, now_ms: int) -> Instance:
         launch_attempt=instance.launch_attempt + 1 if of_launch else 1,
         active=True,
         place=GroupPlace.HELD if instance.group else None,
-        ready_ms=now_ms,
+        ready_ms=wake_ms,
         deadline_ms=wake_ms + parse_duration(policies.timeouts.wait),
     )
 

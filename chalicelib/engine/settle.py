@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chalicelib.engine.completion import Followed, follow, retried
 from chalicelib.engine.consequences import ENGINE, Moved, follow_up, frees, groups_of
@@ -16,8 +16,9 @@ from chalicelib.engine.wakeups import ring
 from chalicelib.model.definition import Policies
 from chalicelib.model.event import Event
 from chalicelib.model.instance import Instance
+from chalicelib.model.instants import parse_duration
 from chalicelib.model.job import Job, read_definition
-from chalicelib.model.states import TERMINAL, JobState, Reason
+from chalicelib.model.states import TERMINAL, InstanceState, JobState, Reason
 
 Move = Callable[[Instance, int], Followed]
 """What follows for an instance at that time."""
@@ -81,7 +82,16 @@ def _moved(before: Instance, followed: Followed, policies: Policies, now_ms: int
         after = retried(followed.instance, policies, now_ms)
         if after is not followed.instance:
             return Moved(before, after, superseded=followed.instance)
-    return Moved(before, followed.instance)
+    after = followed.instance
+    if after is not before and after.state is InstanceState.WAITING:
+        after = _waits_on(after, policies)
+    return Moved(before, after)
+
+
+def _waits_on(refused: Instance, policies: Policies) -> Instance:
+    """A launch that is refused again and again ends as any other wait: counted from when it was ready."""
+    since_ms = refused.ready_ms or refused.run_created_ms
+    return replace(refused, deadline_ms=since_ms + parse_duration(policies.timeouts.wait))
 
 
 def write_moves(

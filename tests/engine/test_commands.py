@@ -143,6 +143,20 @@ def test_a_patch_changes_what_it_names_and_an_equal_definition_nothing(world: Wo
     assert same.edit == patched.edit
 
 
+@pytest.mark.parametrize("suspended", [True, False])
+def test_an_update_that_changes_nothing_leaves_no_seam(world: World, suspended: bool) -> None:
+    """It settles like any other: the next one must not account for the same span again."""
+    job = submit(world, policies={"catch_up": {"mode": "all", "limit": 2}})
+    if suspended:
+        commands.suspend(world.engine, ADMIN, job.id)
+    for _ in range(3):
+        world.clock.now += 5 * MINUTE + MINUTE // 2
+        commands.patch(world.engine, ADMIN, job.id, {})
+    commands.resume(world.engine, ADMIN, job.id)
+    world.advance(5 * MINUTE)
+    assert_accounted(world.engine.store, job.id, [NOON + k * MINUTE for k in range(22)])
+
+
 def test_a_stale_edit_is_refused_and_changes_nothing(world: World) -> None:
     job = submit(world)
     commands.suspend(world.engine, ADMIN, "sample")

@@ -109,6 +109,18 @@ def test_a_refusal_is_repeated_with_the_same_token(world: World) -> None:
     assert len({request.token for _, request in world.targets.calls}) == 1
 
 
+def test_what_is_refused_for_ever_does_not_wait_for_ever(world: World) -> None:
+    """Each try has a run's time before it; refused, it has what is left of its wait."""
+    world.targets.launch_outcomes = [Refused("no capacity")] * 1000
+    policies = {"timeouts": {"wait": "PT1H", "run": "PT5H"}}
+    job = submit(world, target={"kind": "started"}, schedule={"every": "P1D"}, policies=policies)
+    world.advance(59 * MINUTE)
+    assert states(world, job) == ["WAITING"]
+    world.advance(2 * MINUTE)
+    [one] = instances_of(world.engine.store, job.id)
+    assert (one.state, one.reason) == (InstanceState.TIMED_OUT, "WAIT_TIMEOUT")
+
+
 def test_a_run_whose_time_is_over_is_cancelled(world: World) -> None:
     policies = {"timeouts": {"run": "PT2M"}}
     job = submit(world, target={"kind": "started"}, schedule={"every": "P1D"}, policies=policies)

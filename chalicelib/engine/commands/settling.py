@@ -77,6 +77,8 @@ def execute(
         settled, wakes = settle_span(tx, job, now) if settle else (job, ())
         changed = effect(tx, replace(settled, state=after), now)
         if not changed.moved:
+            # What was settled is written: without its cursor the next one would account for it again.
+            tx.save_jobs([replace(job, cursor_ms=settled.cursor_ms)])
             return changed
         saved = stamped(armed(changed.job), command.principal, now)
         tx.save_jobs([saved])
