@@ -157,8 +157,12 @@ class World:
 
     def deliver(self) -> None:
         """Everything that is due now: wake-ups, then launches, until nothing is left."""
-        while self._second() or self._launch():
+        while self.step():
             pass
+
+    def step(self) -> bool:
+        """The next of them; false when nothing is left."""
+        return self._second() or self._launch()
 
     def _second(self) -> bool:
         if not self.alarm.wakes or self.alarm.wakes[0][0] > self.clock.now:
