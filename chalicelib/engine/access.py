@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chalicelib.engine.ports import Reader, Transaction
+from chalicelib.model.backfill import Backfill
 from chalicelib.model.errors import Conflict, Forbidden, InvalidInput, NotFound, Problem
 from chalicelib.model.identity import SLUG, is_id
 from chalicelib.model.instance import Instance
@@ -76,6 +77,14 @@ def lock_job(tx: Transaction, principal: Principal, ref: str, role: Role) -> Job
     if not locked:
         raise NotFound(f"there is no job {ref!r}")
     return locked[0]
+
+
+def find_backfill(reader: Reader, principal: Principal, backfill_id: str) -> Backfill:
+    """Raises NotFound when there is none that this principal sees."""
+    found = reader.backfill(backfill_id, principal.sees) if is_id(backfill_id) else None
+    if found is None:
+        raise NotFound(f"there is no backfill {backfill_id!r}")
+    return found
 
 
 def find_instance(reader: Reader, principal: Principal, instance_id: str) -> Instance:

@@ -101,6 +101,7 @@ def _look(tx: Transaction, versions: Mapping[str, int]) -> Scene:
     }
     rivals = set(tx.rivals(watchful)) if watchful else set()
     locked = tx.lock_instances(current | rivals) if current else ()
+    backfills = {one.backfill for one in seen if one.backfill is not None}
     excluding = [key for key, text in texts.items() if read_definition(text).schedule.exclude]
     return Scene(
         jobs=jobs,
@@ -112,4 +113,5 @@ def _look(tx: Transaction, versions: Mapping[str, int]) -> Scene:
         groups=groups,
         active=dict(tx.active_counts(jobs)),
         in_groups=dict(tx.group_counts(groups)),
+        cancelled=tx.cancelled_backfills(backfills) if backfills else (),
     )

@@ -18,6 +18,7 @@ from chalicelib.model.event import Event
 from chalicelib.model.instance import Instance
 from chalicelib.model.job import Job, Suspension
 from chalicelib.model.states import (
+    TERMINAL,
     GroupPlace,
     InstanceKind,
     InstanceState,
@@ -44,6 +45,7 @@ def follow_up(
     """All that follows, each in a function of its own. ``jobs``: those of the instances, locked."""
     suspended = _count_failures(engine, tx, jobs, moves, now_ms)
     pass_on(tx, jobs, moves, now_ms)
+    _wake_backfills(tx, moves, now_ms)
     for job in suspended:
         suspend_waiting(tx, job, now_ms)
 
@@ -143,6 +145,17 @@ def skip_waiting(tx: Transaction, job: Job, now_ms: int, reason: Reason) -> None
     held = tx.slots_of_waiting(job.id, held=False)
     tx.skip_waiting(job.id, now_ms, reason)
     fill_groups(tx, _freed_groups(job, held), now_ms)
+
+
+def _wake_backfills(tx: Transaction, moves: Sequence[Moved], now_ms: int) -> None:
+    """The end of an instance makes room for the next of its backfill, or ends it."""
+    woken = {
+        moved.after.backfill
+        for moved in moves
+        if moved.after.backfill is not None and moved.after.state in TERMINAL
+    }
+    if woken:
+        tx.wake_backfills(woken, now_ms)
 
 
 def _freed_groups(job: Job, held: Sequence[Slots]) -> set[GroupKey]:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from chalicelib.engine.completion import ended
@@ -31,19 +31,23 @@ from chalicelib.state_machine import InstanceEvent, move_instance
 
 LEASE_MS = 60_000
 MAX_CLAIMS = 5
-GROUP_LOOK_MS = 900_000  # who waits for a group looks again so often, should nobody have told it
+SLOT_LOOK_MS = (
+    900_000  # who waits for a slot of a group or backfill looks again: nobody may have told it
+)
 Revision = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
     """What an instance finds: how many hold a slot of its limit, who the others are (of those that must see
-    them), its group (None: there is none of that name) and how many hold a slot of that."""
+    them), its group (None: there is none of that name) and how many hold a slot of that. ``cancelled``: its
+    backfill is."""
 
     active: int = 0
     rivals: Sequence[Instance] = ()
     group: Group | None = None
     in_group: int = 0
+    cancelled: bool = False
 
 
 @dataclass(slots=True)
@@ -51,6 +55,7 @@ class Scene:
     """A batch under its locks. ``handed``: those to decide. ``rivals``: others that may have to make room.
 
     ``policies``: of each revision. Limits are the job's present ones, time-outs and retries the revision's.
+    ``cancelled``: backfills that are.
     """
 
     jobs: Mapping[str, Job]
@@ -62,6 +67,7 @@ class Scene:
     groups: Mapping[GroupKey, Group]
     active: dict[Scope, int]
     in_groups: dict[GroupKey, int]
+    cancelled: Collection[str] = ()
     _moves: dict[str, Moved] = field(default_factory=dict)
 
     def decided(self, now_ms: int) -> Sequence[Moved]:
@@ -94,6 +100,7 @@ class Scene:
             rivals=[rival for rival in others if rival.state not in TERMINAL],
             group=self.groups.get(key),
             in_group=self.in_groups.get(key, 0),
+            cancelled=one.backfill in self.cancelled,
         )
 
     def _record(self, before: Instance, after: Instance) -> None:
@@ -151,6 +158,8 @@ def _from_waiting(
 ) -> Instance:
     if job.state is JobState.DELETED:
         return ended(instance, InstanceEvent.SKIP, Reason.JOB_DELETED, now_ms)
+    if standing.cancelled:  # a retry, or a refused launch, of a run that was in flight then
+        return ended(instance, InstanceEvent.SKIP, Reason.BACKFILL_CANCELLED, now_ms)
     if job.state is JobState.SUSPENDED and not _asked_for(instance, job.suspension):
         held = replace(instance, active=False, place=None)
         return _held(held, Reason.JOB_SUSPENDED, None)
@@ -184,12 +193,14 @@ def _without_slot(
         return ended(instance, InstanceEvent.SKIP, Reason.OVERLAP, now_ms)
     if overlap == "replace" and any(one.nominal_ms > instance.nominal_ms for one in rivals):
         return ended(instance, InstanceEvent.SKIP, Reason.REPLACED, now_ms)
+    if instance.backfill is not None:  # it was made ahead of its turn; with that its wait begins
+        return _held(replace(instance, deadline_ms=None), Reason.MAX_ACTIVE, now_ms + SLOT_LOOK_MS)
     return _held(instance, Reason.MAX_ACTIVE, instance.deadline_ms)
 
 
 def _in_queue_of_group(instance: Instance, group: Group | None, now_ms: int) -> Instance:
     """It has its slot of the job, and waits for one of the group."""
-    look_ms = now_ms + GROUP_LOOK_MS
+    look_ms = now_ms + SLOT_LOOK_MS
     ends_ms = instance.deadline_ms
     queued = replace(instance, active=True, place=GroupPlace.QUEUED)
     missing = (
@@ -203,6 +214,8 @@ def _in_queue_of_group(instance: Instance, group: Group | None, now_ms: int) -> 
 
 def _asked_for(instance: Instance, suspension: Suspension | None) -> bool:
     """Whether a person wants it although the job is suspended: a trigger, or a rerun since then."""
+    if instance.backfill is not None:
+        return False
     if instance.kind is InstanceKind.MANUAL or suspension is None:
         return instance.kind is InstanceKind.MANUAL
     is_rerun = instance.run > 1 and instance.attempt == 1 and instance.launch_attempt == 1

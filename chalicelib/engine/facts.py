@@ -40,6 +40,16 @@ class JobSetAside(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class BackfillSetAside(Fact):
+    """The same for a backfill that raised at its turn."""
+
+    backfill_id: str
+    job_id: str
+    error: str
+    again_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class RunClaimed(Fact):
     job_id: str
     instance_id: str

@@ -42,3 +42,12 @@ class EventFilter:
     to_ms: int | None = None
     after: str | None = None
     limit: int = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackfillFilter:
+    owner: str | None = None
+    job_id: str | None = None
+    state: tuple[str, ...] = ()
+    after: str | None = None
+    limit: int = 50

@@ -70,6 +70,7 @@ def _write(tx: Transaction, turns: Sequence[_Turn], now_ms: int) -> None:
     for turn in turns:
         if turn.resumed_since_ms is not None:
             tx.release_instances(turn.job.id, now_ms, turn.resumed_since_ms)
+            tx.wake_backfills_of(turn.job.id, now_ms)
 
 
 def _turn(engine: Engine, job: Job, now_ms: int) -> _Turn:

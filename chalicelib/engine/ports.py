@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol, TypeVar
 
+from chalicelib.engine.backfill_ports import BackfillReader, BackfillTransaction
 from chalicelib.engine.facts import Fact
 from chalicelib.engine.filters import EventFilter, InstanceFilter, JobFilter
 from chalicelib.engine.outcomes import Outcome, Style
@@ -79,7 +80,7 @@ GroupKey = tuple[str, str]
 """A concurrency group: its owner and its name."""
 
 
-class Reader(Protocol):
+class Reader(BackfillReader, Protocol):
     """Questions. ``owners`` limits what is seen; None sees all (admins and the engine itself)."""
 
     def job(self, job_id: str, owners: Sequence[str] | None) -> Job | None:
@@ -92,6 +93,10 @@ class Reader(Protocol):
 
     def jobs(self, wanted: JobFilter, owners: Sequence[str] | None) -> Sequence[Job]:
         """One page, by id; at most ``wanted.limit`` rows, after ``wanted.after``."""
+        ...
+
+    def jobs_by_id(self, ids: Iterable[str]) -> Sequence[Job]:
+        """Those that exist, by id; also deleted ones."""
         ...
 
     def definitions(self, wanted: Iterable[tuple[str, int]]) -> Mapping[tuple[str, int], str]:
@@ -165,11 +170,12 @@ class Slots:
     count: int
 
 
-class Transaction(Reader, Protocol):
+class Transaction(Reader, BackfillTransaction, Protocol):
     """One unit of work: all of it happens, or none.
 
     Locks are taken in this order, whoever takes them: owners, calendars and groups by name, jobs by id,
-    instances by id. A value is written as a whole; ``save_instances`` repeats the guard on ``version``.
+    instances by id. Backfills, which only their jobs' holders touch, have no place of their own in it.
+    A value is written as a whole; ``save_instances`` repeats the guard on ``version``.
     """
 
     def lock_jobs(self, ids: Iterable[str]) -> Sequence[Job]:
@@ -264,6 +270,7 @@ class Transaction(Reader, Protocol):
         """The oldest that wait for a slot (WAITING, reason MAX_ACTIVE) are given one, and wake now.
 
         The slot passes from hand to hand in one transaction: nobody who comes later can take it.
+        Of a backfill that begins with the newest, the newest; and only from now on can they wait too long.
         """
         ...
 

@@ -6,13 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Literal, TypeVar
 
-from chalicelib.engine.access import choose_owner, find_instance, find_job, require
+from chalicelib.engine.access import choose_owner, find_backfill, find_instance, find_job, require
 from chalicelib.engine.commands.naming import NONE, read_calendars
 from chalicelib.engine.disposition import timetable_of
 from chalicelib.engine.engine import Engine
-from chalicelib.engine.filters import EventFilter, InstanceFilter, JobFilter
+from chalicelib.engine.filters import BackfillFilter, EventFilter, InstanceFilter, JobFilter
 from chalicelib.engine.ports import Reader
-from chalicelib.engine.views import InstanceView, Page
+from chalicelib.engine.views import BackfillView, InstanceView, Page
+from chalicelib.model.backfill import Backfill
 from chalicelib.model.calendar import StoredCalendar
 from chalicelib.model.errors import InvalidInput, NotFound
 from chalicelib.model.event import Event
@@ -78,6 +79,29 @@ def events(
             narrowed = replace(wanted, job_id=find_job(reader, principal, job_ref).id)
         rows = reader.events(_one_more(narrowed), principal.sees)
         return _page(rows, wanted.limit, lambda row: row.id)
+
+    return engine.store.read(work)
+
+
+def backfill(engine: Engine, principal: Principal, backfill_id: str) -> BackfillView:
+    def work(reader: Reader) -> BackfillView:
+        return _backfill_views(reader, [find_backfill(reader, principal, backfill_id)])[0]
+
+    return engine.store.read(work)
+
+
+def backfills(
+    engine: Engine, principal: Principal, wanted: BackfillFilter, job_ref: str | None = None
+) -> Page[BackfillView]:
+    """Newest first; of one job if it is named."""
+
+    def work(reader: Reader) -> Page[BackfillView]:
+        narrowed = wanted
+        if job_ref is not None:
+            narrowed = replace(wanted, job_id=find_job(reader, principal, job_ref).id)
+        rows = reader.backfills(_one_more(narrowed), principal.sees)
+        page = _page(rows, wanted.limit, lambda row: row.id)
+        return Page(_backfill_views(reader, page.items), page.next)
 
     return engine.store.read(work)
 
@@ -184,6 +208,12 @@ def members(engine: Engine, principal: Principal, owner: str) -> Sequence[Member
     return engine.store.read(lambda reader: reader.memberships(owner))
 
 
+def _backfill_views(reader: Reader, rows: Sequence[Backfill]) -> Sequence[BackfillView]:
+    counts = reader.backfill_counts(row.id for row in rows)
+    jobs = {job.id: job for job in reader.jobs_by_id(row.job_id for row in rows)}
+    return [BackfillView(row, jobs[row.job_id], counts[row.id]) for row in rows]
+
+
 def _views(reader: Reader, rows: Sequence[Instance]) -> Sequence[InstanceView]:
     if not rows:
         return ()
@@ -192,7 +222,7 @@ def _views(reader: Reader, rows: Sequence[Instance]) -> Sequence[InstanceView]:
     return [InstanceView(row, names[row.job_id], superseded.get(row.id, ())) for row in rows]
 
 
-F = TypeVar("F", JobFilter, InstanceFilter, EventFilter)
+F = TypeVar("F", JobFilter, InstanceFilter, EventFilter, BackfillFilter)
 
 
 def _one_more(wanted: F) -> F:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from chalicelib.engine.backfilling import advance_backfills
 from chalicelib.engine.engine import Engine
 from chalicelib.engine.facts import Swept
 from chalicelib.engine.handout import hand_out
@@ -71,6 +72,8 @@ def _sweep(engine: Engine, due: _Due, seconds_left: float) -> Swept:
         jobs, lateness = jobs + batch.jobs, max(lateness, batch.lateness_ms)
         if batch.jobs < BATCH or engine.clock.now_ms() >= stop_ms:
             break
+    if due(due.wakes.backfills):
+        made = advance_backfills(engine, stop_ms) > 0 or made
     while made or due(due.wakes.instances):
         handed = hand_out(engine, BATCH)
         instances, handed_out = instances + handed.looked_at, handed_out + handed.sent

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from chalicelib.model.backfill import Backfill, BackfillState
 from chalicelib.model.instance import Instance, Run
+from chalicelib.model.job import Job
+from chalicelib.model.states import TERMINAL, InstanceState, JobState
 
 T = TypeVar("T")
 
@@ -22,6 +25,43 @@ class InstanceView:
     @property
     def runs(self) -> Sequence[Run]:
         return (*self.superseded, self.instance.latest_run)
+
+
+@dataclass(frozen=True, slots=True)
+class BackfillView:
+    """``counts``: how many of its instances are in which state."""
+
+    backfill: Backfill
+    job: Job
+    counts: Mapping[InstanceState, int]
+
+    @property
+    def finished(self) -> int:
+        """Of its nominal times, those of which nothing is to come any more."""
+        unended = sum(count for state, count in self.counts.items() if state not in TERMINAL)
+        return self.backfill.disposed - unended
+
+    def eta_ms(self, now_ms: int) -> int | None:
+        """When it will have ended if it goes on as until now; None when nobody can tell."""
+        one = self.backfill
+        done = self.finished - one.existing
+        going = one.state is BackfillState.RUNNING and self.job.state is not JobState.SUSPENDED
+        if not going or done <= 0 or now_ms <= one.created_ms:
+            return None
+        return now_ms + (now_ms - one.created_ms) * (one.total - self.finished) // done
+
+    @property
+    def waiting_on(self) -> str | None:
+        """Why nothing goes on, in words."""
+        if self.backfill.state is not BackfillState.RUNNING:
+            return None
+        if self.job.state is JobState.SUSPENDED:
+            why = self.job.suspension.reason if self.job.suspension is not None else None
+            because = f" ({why})" if why else ""
+            return f"the job {self.job.name} is suspended{because}; resume it, and the backfill goes on"
+        if self.backfill.error is not None:
+            return f"it could not go on, and is tried again: {self.backfill.error}"
+        return None
 
 
 @dataclass(frozen=True, slots=True)

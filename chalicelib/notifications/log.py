@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Literal, TextIO
 
-from chalicelib.engine.facts import Fact, JobSetAside, Swept
+from chalicelib.engine.facts import BackfillSetAside, Fact, JobSetAside, Swept
 from chalicelib.model.errors import NoondayError
 
 Level = Literal["debug", "info", "error"]
@@ -65,7 +65,7 @@ class JsonLog:
 
 def _level(fact: Fact) -> Level:
     match fact:
-        case JobSetAside():
+        case JobSetAside() | BackfillSetAside():
             return "error"
         case Swept(jobs=0, instances=0, handed_out=0):
             return "debug"

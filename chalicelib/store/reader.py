@@ -8,40 +8,38 @@ from itertools import chain, product
 from chalicelib.engine.filters import EventFilter, InstanceFilter, JobFilter
 from chalicelib.engine.ports import Remembered, Wakes
 from chalicelib.model.calendar import StoredCalendar
-from chalicelib.model.errors import InvalidInput, Problem
 from chalicelib.model.event import Event
-from chalicelib.model.identity import is_id
 from chalicelib.model.instance import Instance, Run
 from chalicelib.model.job import Job, Revision, SkipRange
 from chalicelib.model.principal import Membership, Principal
 from chalicelib.model.states import Role
 from chalicelib.store import rows
+from chalicelib.store.backfills import BackfillReads
 from chalicelib.store.driver import Row
+from chalicelib.store.paging import AFTER_ALL, as_cursor, as_owners, each_state, one_by_one
 from chalicelib.store.rows import as_list, batches, grouped
 from chalicelib.store.session import Session
 
-AFTER_ALL = "g" * 32
-"""Greater than every id."""
 LATEST_MS = (1 << 48) - 1
 """An instance's id has 48 bits for its nominal time."""
 
 
-class SqlReader:
+class SqlReader(BackfillReads):
     """The ``Reader`` port."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
 
     def job(self, job_id: str, owners: Sequence[str] | None) -> Job | None:
-        found = self._session.query("job", id=job_id, owners=_owners(owners))
+        found = self._session.query("job", id=job_id, owners=as_owners(owners))
         return rows.job_of(found[0]) if found else None
 
     def job_named(self, name: str, owners: Sequence[str] | None) -> Sequence[Job]:
-        found = self._session.query("jobs_named", name=name, owners=_owners(owners))
+        found = self._session.query("jobs_named", name=name, owners=as_owners(owners))
         return [rows.job_of(row) for row in found]
 
     def jobs(self, wanted: JobFilter, owners: Sequence[str] | None) -> Sequence[Job]:
-        after = _cursor(wanted.after) or ""
+        after = as_cursor(wanted.after) or ""
 
         def page(owner: str | None) -> Sequence[Job]:
             found = self._session.query(
@@ -55,8 +53,11 @@ class SqlReader:
             )
             return [rows.job_of(row) for row in found]
 
-        pages = map(page, _one_by_one(wanted.owner, owners))
+        pages = map(page, one_by_one(wanted.owner, owners))
         return sorted(chain(*pages), key=lambda job: job.id)[: wanted.limit]
+
+    def jobs_by_id(self, ids: Iterable[str]) -> Sequence[Job]:
+        return [rows.job_of(row) for row in self._session.query_listed("jobs_by_id", ids)]
 
     def definitions(self, wanted: Iterable[tuple[str, int]]) -> Mapping[tuple[str, int], str]:
         keys = [{"job_id": job, "revision": revision} for job, revision in sorted(set(wanted))]
@@ -78,7 +79,7 @@ class SqlReader:
 
     def calendars(self, owners: Sequence[str] | None) -> Sequence[StoredCalendar]:
         pages = (
-            self._session.query("calendars", owner=owner) for owner in _one_by_one(None, owners)
+            self._session.query("calendars", owner=owner) for owner in one_by_one(None, owners)
         )
         return [rows.calendar_of(row) for row in chain(*pages)]
 
@@ -94,14 +95,14 @@ class SqlReader:
         return [rows.revision_of(row) for row in self._session.query("revisions", job_id=job_id)]
 
     def instance(self, instance_id: str, owners: Sequence[str] | None) -> Instance | None:
-        found = self._session.query("instance", id=instance_id, owners=_owners(owners))
+        found = self._session.query("instance", id=instance_id, owners=as_owners(owners))
         return rows.instance_of(found[0]) if found else None
 
     def instances(self, wanted: InstanceFilter, owners: Sequence[str] | None) -> Sequence[Instance]:
         of_job = wanted.job_id is not None
         page = self._page_of_job if of_job else self._page_of_all
         choices = product(
-            _one_by_one(wanted.owner, None if of_job else owners), _each_state(wanted.state)
+            one_by_one(wanted.owner, None if of_job else owners), each_state(wanted.state)
         )
         found = chain(*(page(wanted, owners, owner, state) for owner, state in choices))
         newest_first = sorted(found, key=lambda row: str(row[0]), reverse=True)
@@ -114,7 +115,7 @@ class SqlReader:
         owner: str | None,
         state: str | None,
     ) -> Sequence[Row]:
-        ends = [_cursor(wanted.after), _first_id(wanted.to_ms), AFTER_ALL]
+        ends = [as_cursor(wanted.after), _first_id(wanted.to_ms), AFTER_ALL]
         return self._session.query(
             "instances",
             after=min(end for end in ends if end is not None),
@@ -136,7 +137,7 @@ class SqlReader:
         owner: str | None,
         state: str | None,
     ) -> Sequence[Row]:
-        after = _cursor(wanted.after)
+        after = as_cursor(wanted.after)
         ends = [LATEST_MS if after is None else int(after[:12], 16), wanted.to_ms]
         return self._session.query(
             "instances_of_job",
@@ -144,7 +145,7 @@ class SqlReader:
             before_ms=min(end for end in ends if end is not None),
             from_ms=wanted.from_ms,
             owner=owner,
-            owners=_owners(owners),
+            owners=as_owners(owners),
             state=state,
             any_state=state is None or None,
             kind=wanted.kind,
@@ -162,7 +163,7 @@ class SqlReader:
         return {one: [rows.run_of(row) for row in found.get(one, ())] for one in instance_ids}
 
     def events(self, wanted: EventFilter, owners: Sequence[str] | None) -> Sequence[Event]:
-        after = _cursor(wanted.after) or AFTER_ALL
+        after = as_cursor(wanted.after) or AFTER_ALL
         everywhere = wanted.job_id is None and wanted.instance_id is None
 
         def page(owner: str | None) -> Sequence[Event]:
@@ -170,7 +171,7 @@ class SqlReader:
                 "events",
                 after=after,
                 owner=owner,
-                owners=None if everywhere else _owners(owners),
+                owners=None if everywhere else as_owners(owners),
                 job_id=wanted.job_id,
                 instance_id=wanted.instance_id,
                 verb=wanted.verb,
@@ -182,7 +183,7 @@ class SqlReader:
             )
             return [rows.event_of(row) for row in found]
 
-        pages = map(page, _one_by_one(wanted.owner, owners if everywhere else None))
+        pages = map(page, one_by_one(wanted.owner, owners if everywhere else None))
         newest_first = sorted(chain(*pages), key=lambda event: event.id, reverse=True)
         return newest_first[: wanted.limit]
 
@@ -213,33 +214,6 @@ class SqlReader:
 
     def memberships(self, owner: str) -> Sequence[Membership]:
         return [rows.membership_of(row) for row in self._session.query("memberships", owner=owner)]
-
-
-def _owners(owners: Sequence[str] | None) -> str | None:
-    return None if owners is None else as_list(owners)
-
-
-def _one_by_one(owner: str | None, owners: Sequence[str] | None) -> Sequence[str | None]:
-    """The owners to ask for, each on its own: an index has one owner's rows in the order of the page.
-
-    None stands for all of them.
-    """
-    if owners is None:
-        return [owner]
-    return [one for one in sorted(set(owners)) if owner in (None, one)]
-
-
-def _each_state(states: Sequence[str]) -> Sequence[str | None]:
-    """The same for states."""
-    return sorted(set(states)) or [None]
-
-
-def _cursor(after: str | None) -> str | None:
-    if after is not None and not is_id(after):
-        raise InvalidInput(
-            [Problem("after", "is no id; pass the one that the last page ended with", after)]
-        )
-    return after
 
 
 def _first_id(nominal_ms: int | None) -> str | None:

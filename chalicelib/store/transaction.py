@@ -15,6 +15,7 @@ from chalicelib.model.job import Job, SkipRange
 from chalicelib.model.principal import Membership
 from chalicelib.model.states import JobState
 from chalicelib.store import rows
+from chalicelib.store.backfills import BackfillWrites
 from chalicelib.store.driver import Row
 from chalicelib.store.failures import ConstraintViolated, Duplicate
 from chalicelib.store.reader import SqlReader
@@ -23,7 +24,7 @@ V = TypeVar("V", Job, Instance)
 _NOMINAL_PAGE = 1000
 
 
-class SqlTransaction(SqlReader):
+class SqlTransaction(SqlReader, BackfillWrites):
     """The ``Transaction`` port."""
 
     def lock_jobs(self, ids: Iterable[str]) -> Sequence[Job]:
@@ -137,11 +138,17 @@ class SqlTransaction(SqlReader):
 
     def wake_queued(self, scope: Scope, now_ms: int, count: int) -> int:
         job_id, backfill = scope
+        found = self._session.query("backfill_turns", id=backfill) if backfill is not None else ()
+        newest_first, wait_ms = found[0] if found else (0, None)
         return self._session.change(
             "wake_queued",
             job_id=job_id,
             backfill=backfill,
             of_job=backfill is None or None,
+            oldest_first=(not newest_first) or None,
+            oldest_of_backfill=(backfill is not None and not newest_first) or None,
+            newest_first=bool(newest_first) or None,
+            deadline_ms=None if wait_ms is None else now_ms + int(wait_ms),
             now=now_ms,
             count=count,
         )

@@ -4,13 +4,20 @@ finds every nominal time accounted for exactly once, and no instance launched un
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
 
-from chalicelib.engine import commands
+from chalicelib.engine import commands, queries
+from chalicelib.engine.commands import Wish
+from chalicelib.engine.filters import BackfillFilter
 from chalicelib.engine.once import Once
 from chalicelib.engine.ports import Store
+from chalicelib.engine.views import BackfillView
+from chalicelib.model.backfill import BackfillState, Reprocess
+from chalicelib.model.errors import WrongState
+from chalicelib.model.identity import run_token
 from chalicelib.model.job import Job
 from chalicelib.model.states import TERMINAL, InstanceState
 from tests.engine.crashing import (
@@ -49,6 +56,7 @@ class Life:
         self.crashes = 0
         self.world = self._started(fuse, NOON - MINUTE)
         self.job_id = ""
+        self.backfill_id = ""
 
     def _started(self, fuse: Fuse, now_ms: int) -> World:
         world = World(self.store, now_ms=now_ms, ids_from=self.first_id + 1_000_000 * self.crashes)
@@ -137,7 +145,25 @@ def kill(life: Life) -> None:
             commands.kill(life.world.engine, ADMIN, one.id)
 
 
+def backfill(reprocess: Reprocess) -> Step:
+    """Of the first two nominal times, one at a time."""
+    wish = Wish(from_ms=NOON, to_ms=NOON + MINUTE + 1, reprocess=reprocess, overlap="queue")
+
+    def step(life: Life) -> None:
+        once = Once(f"backfill-{life.owner}", "the same", 201, lambda view: str(view.backfill.id))
+        answer = commands.create_backfill(life.world.engine, ADMIN, life.job_id, wish, once=once)
+        life.backfill_id = answer.backfill.id if isinstance(answer, BackfillView) else answer.body
+
+    return step
+
+
+def cancel(life: Life) -> None:
+    with suppress(WrongState):  # what is inline has ended by now
+        commands.cancel_backfill(life.world.engine, ADMIN, life.backfill_id, kill=True)
+
+
 HALF = MINUTE // 2
+MISSED = (until(NOON - HALF), suspend, until(NOON + MINUTE + HALF), resume)
 STORIES: dict[str, tuple[Step, ...]] = {
     "fire": (),
     "schedule": (until(NOON - HALF), schedule),
@@ -147,6 +173,9 @@ STORIES: dict[str, tuple[Step, ...]] = {
     "trigger-kill": (until(NOON + HALF), trigger, kill),
     "expire": (until(NOON + MINUTE + HALF), expire),
     "delete": (until(NOON + MINUTE), delete),
+    "backfill": (*MISSED, backfill("none")),
+    "backfill-cancel": (*MISSED, backfill("none"), until(NOON + MINUTE + HALF + 1000), cancel),
+    "backfill-rerun": (until(END + HALF), backfill("all")),
 }
 
 
@@ -162,11 +191,39 @@ def judge(story: str, life: Life) -> None:
     accounted = [at for at in NOMINAL if at < ended_early]
     assert_accounted(life.store, life.job_id, accounted, possible=NOMINAL)
     assert_settled(life.store, life.job_id)
-    assert_one_identity(life.outside, life.store, life.job_id)
+    if story == "backfill-rerun":
+        assert_each_run_once(life)
+    else:
+        assert_one_identity(life.outside, life.store, life.job_id)
+    if story.startswith("backfill"):
+        judge_backfill(story, life)
     if story in ("fire", "schedule"):
         states = {one.state for one in instances_of(life.store, life.job_id)}
         assert states == {InstanceState.SUCCEEDED}
         assert len(life.outside.executions) == len(NOMINAL)
+
+
+def judge_backfill(story: str, life: Life) -> None:
+    view = queries.backfill(life.world.engine, ADMIN, life.backfill_id)
+    one = view.backfill
+    counts = (one.made, one.rerun, one.existing)
+    if story == "backfill-cancel":
+        assert one.state in (BackfillState.CANCELLED, BackfillState.COMPLETED)
+        assert counts in ((0, 0, 0), (2, 0, 0))
+    else:
+        assert one.state is BackfillState.COMPLETED
+        assert counts == ((0, 2, 0) if story == "backfill-rerun" else (2, 0, 0))
+        assert view.counts == {InstanceState.SUCCEEDED: 2}
+    listed = queries.backfills(life.world.engine, ADMIN, BackfillFilter(owner=life.owner)).items
+    assert [each.backfill.id for each in listed] == [one.id]
+
+
+def assert_each_run_once(life: Life) -> None:
+    """What ran again has two runs, each executed once."""
+    runs = {one.id: one.run for one in instances_of(life.store, life.job_id)}
+    assert sorted(runs.values()) == [1, 2, 2]
+    expected = {run_token(one, run) for one, last in runs.items() for run in range(1, last + 1)}
+    assert set(life.outside.executions) == expected
 
 
 @pytest.mark.parametrize("kind", ["started", "inline"])

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from chalicelib.engine.ports import Transaction
+from chalicelib.model.backfill import Backfill, BackfillState
 from chalicelib.model.event import Event
 from chalicelib.model.identity import instance_id
 from chalicelib.model.instance import Claim, Instance
@@ -87,6 +88,37 @@ def insert_jobs(store: SqlStore, *jobs: Job) -> None:
 
 def insert_instances(store: SqlStore, *instances: Instance) -> None:
     store.transact(lambda tx: tx.insert_instances(instances))
+
+
+def a_backfill(number: int = 1, job: str = JOB, **changes: Any) -> Backfill:
+    """One of the hour after noon, due at noon, with what goes with its state."""
+    one = Backfill(
+        id=an_id(number),
+        owner="default",
+        job_id=job,
+        from_ms=NOON,
+        to_ms=NOON + 60 * MINUTE,
+        cursor_ms=NOON,
+        overlap="allow",
+        max_active=4,
+        revision=1,
+        total=60,
+        wait_ms=MINUTE,
+        wake_ms=NOON,
+        created_ms=NOON,
+        created_by="ada",
+    )
+    if changes.get("state", BackfillState.RUNNING) is not BackfillState.RUNNING:
+        one = replace(one, wake_ms=None, ended_ms=NOON)
+    return replace(one, **changes)
+
+
+def insert_backfills(store: SqlStore, *backfills: Backfill) -> None:
+    def unit(tx: Transaction) -> None:
+        for one in backfills:
+            tx.insert_backfill(one)
+
+    store.transact(unit)
 
 
 def an_event(number: int, **changes: Any) -> Event:

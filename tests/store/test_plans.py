@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from chalicelib.engine.filters import EventFilter, InstanceFilter, JobFilter
+from chalicelib.engine.filters import BackfillFilter, EventFilter, InstanceFilter, JobFilter
 from chalicelib.engine.ports import Reader, Transaction
+from chalicelib.model.backfill import BackfillState
 from chalicelib.model.instance import Instance
 from chalicelib.model.job import SkipRange
 from chalicelib.model.states import InstanceState
@@ -25,10 +26,12 @@ from chalicelib.store.failures import CommitLost
 from tests.store.builders import (
     MINUTE,
     NOON,
+    a_backfill,
     a_job,
     an_event,
     an_id,
     an_instance,
+    insert_backfills,
     insert_instances,
     insert_jobs,
 )
@@ -114,6 +117,18 @@ def fill(store: SqlStore) -> None:
             for n in range(50 * min(EACH, 200))
         ]
         store.transact(lambda tx, e=events: tx.insert_events(e))  # type: ignore[misc]
+    for start in range(0, JOBS, 50):
+        backfills = [
+            a_backfill(
+                n,
+                an_id(n),
+                owner=owner_of(n),
+                state=BackfillState.RUNNING if n % 40 == 8 else BackfillState.COMPLETED,
+            )
+            for n in range(start, start + 50)
+        ]
+        insert_backfills(store, *backfills)
+    insert_backfills(store, a_backfill(JOBS + 1, an_id(9), newest_first=True))
     for number in range(20):
         ranges = [
             SkipRange(an_id(number), NOON + n * MINUTE, NOON + n * MINUTE + 9, "SUSPENDED", 1)
@@ -132,6 +147,7 @@ def stored(number: int, minute: int) -> Instance:
     if left > 2 and (number * EACH + minute) % 997 == 0:
         state = S.FAILED
     one = an_instance(minute, an_id(number), owner=owner_of(number), state=state)
+    one = replace(one, backfill=an_id(number)) if left <= 10 else one
     return replace(one, reason="MAX_ACTIVE") if state is S.WAITING else one
 
 
@@ -149,6 +165,9 @@ def reads() -> dict[str, Callable[[Reader], object]]:
     def events(owners: list[str] | None = None, **wanted: Any) -> Callable[[Reader], object]:
         return lambda reader: reader.events(EventFilter(limit=20, **wanted), owners)
 
+    def backfills(owners: list[str] | None = None, **wanted: Any) -> Callable[[Reader], object]:
+        return lambda reader: reader.backfills(BackfillFilter(limit=20, **wanted), owners)
+
     return {
         "job": lambda reader: reader.job(an_id(3), ["red", "blue"]),
         "job named": lambda reader: reader.job_named("job-3", None),
@@ -156,6 +175,17 @@ def reads() -> dict[str, Callable[[Reader], object]]:
         "jobs": lambda reader: reader.jobs(JobFilter(limit=20, after=an_id(90)), None),
         "jobs of": lambda reader: reader.jobs(JobFilter(limit=20), ["red", "rare"]),
         "job names": lambda reader: reader.job_names([an_id(3), an_id(7)]),
+        "jobs by id": lambda reader: reader.jobs_by_id([an_id(3), an_id(7)]),
+        "backfill": lambda reader: reader.backfill(an_id(3), ["red", "blue"]),
+        "backfills": backfills(),
+        "backfills of owners": backfills(["red", "rare"]),
+        "backfills in state": backfills(state=("RUNNING",)),
+        "backfills of owner in state": backfills(["red"], state=("COMPLETED",)),
+        "backfills of job": backfills(["red", "blue"], job_id=an_id(3)),
+        "backfills of job in state": backfills(job_id=an_id(8), state=("RUNNING",)),
+        "backfill counts": lambda reader: reader.backfill_counts([an_id(3), an_id(8)]),
+        "due backfills": lambda reader: reader.due_backfills(NOON, 20),
+        "instance states": lambda reader: reader.instance_states([middle, latest(4).id]),
         "definitions": lambda reader: reader.definitions([(an_id(3), 1), (an_id(4), 1)]),
         "revision calendars": lambda reader: reader.revision_calendars([(an_id(3), 1)]),
         "calendars of": lambda reader: reader.calendars(["red"]),
@@ -214,6 +244,16 @@ def writes() -> dict[str, Callable[[Transaction], object]]:
         "hold": lambda tx: tx.hold_instances(an_id(7)),
         "release": lambda tx: tx.release_instances(an_id(7), NOON, NOON),
         "wake queued": lambda tx: tx.wake_queued((an_id(8), None), NOON, 2),
+        "lock backfill": lambda tx: tx.lock_backfill(an_id(8)),
+        "save backfill": lambda tx: tx.save_backfill(a_backfill(8, an_id(8))),
+        "open of backfill": lambda tx: tx.open_of_backfill(an_id(8)),
+        "open instances": lambda tx: tx.open_instances(an_id(8)),
+        "cancelled backfills": lambda tx: tx.cancelled_backfills([an_id(8), an_id(9)]),
+        "wake backfills": lambda tx: tx.wake_backfills([an_id(8), an_id(48)], NOON),
+        "wake backfills of": lambda tx: tx.wake_backfills_of(an_id(8), NOON),
+        "wake queued of backfill": lambda tx: tx.wake_queued((an_id(8), an_id(8)), NOON, 2),
+        "wake newest of backfill": lambda tx: tx.wake_queued((an_id(9), an_id(201)), NOON, 2),
+        "cancel backfills of": lambda tx: tx.cancel_backfills_of(an_id(8), NOON, "JOB_DELETED"),
         "skip waiting": lambda tx: tx.skip_waiting(an_id(9), NOON, "JOB_DELETED"),
         "active instances": lambda tx: tx.active_instances(an_id(4)),
         "next free": lambda tx: tx.next_free_ms(an_id(4), NOON + (EACH - 3) * MINUTE),

@@ -1,5 +1,11 @@
 """The verbs of Noonday. Each is one transaction: lock, settle what is past, change, record."""
 
+from chalicelib.engine.commands.backfill_wishes import Wish
+from chalicelib.engine.commands.backfills import (
+    cancel_backfill,
+    create_backfill,
+    plan_backfill,
+)
 from chalicelib.engine.commands.calendars import delete_calendar, set_calendar
 from chalicelib.engine.commands.instances import kill, rerun, skip, trigger
 from chalicelib.engine.commands.lifecycle import delete, expire, resume, schedule, suspend
@@ -13,7 +19,10 @@ from chalicelib.engine.commands.people import (
 from chalicelib.engine.commands.submission import check, patch, submit, update
 
 __all__ = [
+    "Wish",
+    "cancel_backfill",
     "check",
+    "create_backfill",
     "create_owner",
     "create_token",
     "delete",
@@ -21,6 +30,7 @@ __all__ = [
     "expire",
     "kill",
     "patch",
+    "plan_backfill",
     "register_token",
     "remove_member",
     "rerun",

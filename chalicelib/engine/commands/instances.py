@@ -60,7 +60,7 @@ def trigger(
         job = lock_job(tx, principal, job_ref, Role.OPERATOR)
         if job.state is JobState.DELETED:
             raise WrongState(f"the job {job.name} is deleted; it runs no more")
-        given = _checked_parameters(job, parameters or {})
+        given = checked_parameters(job, parameters or {})
         at_ms = tx.next_free_ms(job.id, now) if nominal_ms is None else nominal_ms
         if nominal_ms is not None:
             _check_nominal(tx, job, nominal_ms)
@@ -75,7 +75,8 @@ def trigger(
     return view
 
 
-def _checked_parameters(job: Job, given: Mapping[str, Value]) -> str:
+def checked_parameters(job: Job, given: Mapping[str, Value]) -> str:
+    """As they are stored. Raises InvalidInput when the job has none of such a name."""
     defaults = job.definition.parameters
     problems = [
         Problem(

@@ -92,7 +92,7 @@ def resume(
 def released(tx: Transaction, job: Job, now: int) -> Changed:
     """The end of a suspension: what it held wakes, with the time it was held given back."""
     since = job.suspension.since_ms if job.suspension else now
-    count = tx.release_instances(job.id, now, since)
+    count = tx.release_instances(job.id, now, since) + tx.wake_backfills_of(job.id, now)
     return Changed(replace(job, suspension=None, streak=0), (now,) if count else ())
 
 
@@ -145,6 +145,7 @@ def delete(
 
     def effect(tx: Transaction, job: Job, now: int) -> Changed:
         skip_waiting(tx, job, now, Reason.JOB_DELETED)
+        tx.cancel_backfills_of(job.id, now, Reason.JOB_DELETED)
         stopped = _stop_runs(tx, principal, job, now, reason) if kill else ()
         gone = replace(job, suspension=None)
         return Changed(gone, (now,), stopped=stopped)

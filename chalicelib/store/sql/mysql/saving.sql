@@ -24,7 +24,8 @@ UPDATE @instance_rows(:rows) STRAIGHT_JOIN scheduler_job_instances i @by_primary
        i.log_path = n.log_path, i.error = n.error, i.waiting_on = n.waiting_on,
        i.run_created_ms = n.run_created_ms, i.ready_ms = n.ready_ms,
        i.launched_ms = n.launched_ms, i.started_ms = n.started_ms, i.ended_ms = n.ended_ms,
-       i.backfill = n.backfill, i.overlap = n.overlap, i.max_active = n.max_active, i.grp = n.grp,
+       i.parameters = n.parameters, i.backfill = n.backfill, i.overlap = n.overlap,
+       i.max_active = n.max_active, i.grp = n.grp,
        i.place = n.place, i.checks = n.checks, i.checked_ms = n.checked_ms,
        i.findings = n.findings, i.launch_attempt = n.launch_attempt
 
@@ -34,11 +35,13 @@ UPDATE scheduler_job_instances
        @by(scheduler_job_instances_job)  -- if of_job
        @by(scheduler_job_instances_backfill)  -- if backfill
    SET wake_ms = :now, reason = NULL, active = 1, version = version + 1
+       , deadline_ms = :deadline_ms  -- if deadline_ms
  WHERE job_id = :job_id AND state = 'WAITING' AND reason = 'MAX_ACTIVE' AND wake_ms IS NOT NULL
    AND backfill IS NULL  -- if of_job
    AND backfill = :backfill  -- if backfill
  ORDER BY job_id, state, nominal_ms  -- if of_job
- ORDER BY backfill, state, nominal_ms  -- if backfill
+ ORDER BY backfill, state, nominal_ms  -- if oldest_of_backfill
+ ORDER BY backfill DESC, state DESC, nominal_ms DESC  -- if newest_first
  LIMIT :count
 
 -- name: wake_group
@@ -46,6 +49,11 @@ UPDATE scheduler_job_instances @by(scheduler_job_instances_group)
    SET wake_ms = :now, reason = NULL, place = 1, version = version + 1
  WHERE owner = :owner AND grp = :grp AND place = 0
  ORDER BY owner, grp, place, nominal_ms LIMIT :count
+
+-- name: wake_backfills
+UPDATE @listed(:ids) scheduler_backfills b @by_primary
+    ON b.id = listed.value AND b.state = 'RUNNING'
+   SET b.wake_ms = :now
 
 -- name: save_membership
 INSERT INTO scheduler_members (owner, principal, role) VALUES (:owner, :principal, :role)

@@ -117,13 +117,14 @@ SELECT COUNT(*) FROM scheduler_job_instances i @by(scheduler_job_instances_group
 SELECT i.backfill, i.grp, i.place, COUNT(*)
   FROM scheduler_job_instances i @by(scheduler_job_instances_active)
  WHERE i.job_id = :job_id AND i.active = 1 AND i.state = 'WAITING'
-   AND i.kind <> 'MANUAL'  -- if held
+   AND (i.kind <> 'MANUAL' OR i.backfill IS NOT NULL)  -- if held
  GROUP BY i.backfill, i.grp, i.place
 
 -- name: hold_instances
 UPDATE scheduler_job_instances @by(scheduler_job_instances_job)
    SET wake_ms = NULL, reason = 'JOB_SUSPENDED', active = 0, place = NULL, version = version + 1
- WHERE job_id = :job_id AND state = 'WAITING' AND kind <> 'MANUAL' AND wake_ms IS NOT NULL
+ WHERE job_id = :job_id AND state = 'WAITING' AND (kind <> 'MANUAL' OR backfill IS NOT NULL)
+   AND wake_ms IS NOT NULL
 
 -- name: release_instances
 -- A run that was created while the job was suspended was held only since then.
@@ -131,7 +132,8 @@ UPDATE scheduler_job_instances @by(scheduler_job_instances_job)
    SET wake_ms = :now, reason = NULL, version = version + 1,
        deadline_ms = deadline_ms + :now
                    - CASE WHEN run_created_ms > :since THEN run_created_ms ELSE :since END
- WHERE job_id = :job_id AND state = 'WAITING' AND kind <> 'MANUAL' AND wake_ms IS NULL
+ WHERE job_id = :job_id AND state = 'WAITING' AND (kind <> 'MANUAL' OR backfill IS NOT NULL)
+   AND wake_ms IS NULL
 
 -- name: skip_waiting
 UPDATE scheduler_job_instances @by(scheduler_job_instances_job)

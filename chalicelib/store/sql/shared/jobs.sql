@@ -29,6 +29,10 @@ SELECT @job_columns FROM scheduler_jobs j
 -- name: job_names
 SELECT j.id, j.name FROM @listed(:ids) scheduler_jobs j @by_primary ON j.id = listed.value
 
+-- name: jobs_by_id
+SELECT @job_columns FROM @listed(:ids) scheduler_jobs j @by_primary ON j.id = listed.value
+ ORDER BY j.id
+
 -- name: lock_jobs
 SELECT @job_columns FROM @listed(:ids) scheduler_jobs j @by_primary ON j.id = listed.value
  ORDER BY j.id @for_update

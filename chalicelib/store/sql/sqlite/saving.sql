@@ -22,7 +22,7 @@ UPDATE scheduler_job_instances AS i
        result_path = n.result_path, log_path = n.log_path, error = n.error,
        waiting_on = n.waiting_on, run_created_ms = n.run_created_ms, ready_ms = n.ready_ms,
        launched_ms = n.launched_ms, started_ms = n.started_ms, ended_ms = n.ended_ms,
-       backfill = n.backfill, overlap = n.overlap, max_active = n.max_active, grp = n.grp,
+       parameters = n.parameters, backfill = n.backfill, overlap = n.overlap, max_active = n.max_active, grp = n.grp,
        place = n.place, checks = n.checks, checked_ms = n.checked_ms, findings = n.findings,
        launch_attempt = n.launch_attempt
   FROM @instance_rows(:rows)
@@ -38,6 +38,7 @@ SELECT CAST(strftime('%s', 'now') AS INTEGER) * 1000 + CAST(substr(strftime('%f'
 -- name: wake_queued
 UPDATE scheduler_job_instances
    SET wake_ms = :now, reason = NULL, active = 1, version = version + 1
+       , deadline_ms = :deadline_ms  -- if deadline_ms
  WHERE id IN (
        SELECT q.id FROM scheduler_job_instances q
         @by(scheduler_job_instances_job)  -- if of_job
@@ -46,7 +47,9 @@ UPDATE scheduler_job_instances
           AND q.wake_ms IS NOT NULL
           AND q.backfill IS NULL  -- if of_job
           AND q.backfill = :backfill  -- if backfill
-        ORDER BY q.nominal_ms LIMIT :count)
+        ORDER BY q.nominal_ms  -- if oldest_first
+        ORDER BY q.nominal_ms DESC  -- if newest_first
+        LIMIT :count)
 
 -- name: wake_group
 UPDATE scheduler_job_instances
@@ -55,3 +58,8 @@ UPDATE scheduler_job_instances
        SELECT q.id FROM scheduler_job_instances q @by(scheduler_job_instances_group)
         WHERE q.owner = :owner AND q.grp = :grp AND q.place = 0
         ORDER BY q.nominal_ms LIMIT :count)
+
+-- name: wake_backfills
+UPDATE scheduler_backfills
+   SET wake_ms = :now
+ WHERE id IN (SELECT value FROM json_each(:ids)) AND state = 'RUNNING'
