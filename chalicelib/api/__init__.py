@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from chalice.app import Chalice
 
 from chalicelib.api import (
+    backfills,
     calendars,
     history,
     instances,
@@ -21,7 +22,17 @@ from chalicelib.api.resource import Operation, Resource
 
 RESOURCES: Sequence[Resource] = tuple(
     module.resource
-    for module in (jobs, job_commands, instances, schedules, calendars, history, people, service)
+    for module in (
+        jobs,
+        job_commands,
+        instances,
+        backfills,
+        schedules,
+        calendars,
+        history,
+        people,
+        service,
+    )
 )
 
 

@@ -35,6 +35,7 @@ _MEANINGS: Mapping[int, str] = {
 }
 _VARIABLES: Mapping[str, str] = {
     "job_id": "Id, name, or owner:name of a job",
+    "backfill_id": "The backfill's id",
     "instance_id": "Id of an instance",
     "calendar": "Name of a calendar",
     "owner": "Name of an owner",

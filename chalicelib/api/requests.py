@@ -35,9 +35,9 @@ def _anchored(text: str) -> int:
     return moment
 
 
-def _upper(value: object) -> object:
+def upper(value: object) -> object:
     if isinstance(value, tuple):
-        return tuple(_upper(item) for item in value)
+        return tuple(upper(item) for item in value)
     return value.upper() if isinstance(value, str) else value
 
 
@@ -139,13 +139,13 @@ class DeleteQuery(ReviseQuery):
 
 
 class JobsQuery(PageQuery):
-    state: Annotated[tuple[JobState, ...], BeforeValidator(_upper)] = ()
+    state: Annotated[tuple[JobState, ...], BeforeValidator(upper)] = ()
     name: str | None = Field(None, description="The beginning of the name")
 
 
 class InstancesQuery(PageQuery):
-    state: Annotated[tuple[InstanceState, ...], BeforeValidator(_upper)] = ()
-    kind: Annotated[InstanceKind, BeforeValidator(_upper)] | None = None
+    state: Annotated[tuple[InstanceState, ...], BeforeValidator(upper)] = ()
+    kind: Annotated[InstanceKind, BeforeValidator(upper)] | None = None
     from_: Instant | None = Field(None, alias="from", description="Nominal times from here")
     to: Instant | None = Field(None, description="to here, exclusive")
 
@@ -155,7 +155,7 @@ class AllInstancesQuery(InstancesQuery):
 
 
 class EventsQuery(PageQuery):
-    verb: Annotated[str, BeforeValidator(_upper)] | None = None
+    verb: Annotated[str, BeforeValidator(upper)] | None = None
     from_: Instant | None = Field(None, alias="from", description="Events from this time")
     to: Instant | None = Field(None, description="to this, exclusive")
 
