@@ -20,6 +20,7 @@ COMMANDS = {
         "cli.commands.instance:instance",
         "Look at runs: state, log, result; kill, rerun and skip them.",
     ),
+    "backfill": ("cli.commands.backfill:backfill", "Run ranges of nominal times that have passed."),
     "schedule": ("cli.commands.schedule:schedule", "Try a schedule before a job has it."),
     "calendar": ("cli.commands.calendar:calendar", "Days and times at which jobs do not fire."),
     "events": ("cli.commands.events:events", "Show who did what, when and why."),

@@ -14,6 +14,8 @@ INSTANCE_STATES = (
     "KILLED",
     "SKIPPED",
 )
+BACKFILL_STATES = ("RUNNING", "COMPLETED", "CANCELLED")
+UNSUCCESSFUL = ("FAILED", "TIMED_OUT", "KILLED")
 INSTANCE_KINDS = ("SCHEDULED", "MANUAL", "BACKFILL")
 ENDED = frozenset({"SUCCEEDED", "FAILED", "TIMED_OUT", "KILLED", "SKIPPED"})
 
@@ -22,6 +24,8 @@ _COLOURS = {
     "SUSPENDED": "yellow",
     "EXPIRED": "bright_black",
     "DELETED": "bright_black",
+    "COMPLETED": "green",
+    "CANCELLED": "magenta",
     "WAITING": "yellow",
     "LAUNCHING": "cyan",
     "LAUNCHED": "cyan",

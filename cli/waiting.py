@@ -1,4 +1,4 @@
-"""Waiting for a run to end, with progress on stderr; the run does not depend on who waits for it."""
+"""Waiting for a run or a backfill to end, with progress on stderr; neither depends on who waits for it."""
 
 from __future__ import annotations
 
@@ -39,12 +39,54 @@ def wait_for(api: Client, instance: str, *, pace: Pace | None = None) -> dict[st
         Unreachable: the server has been away for a minute.
     """
     try:
-        return _follow(api, instance, pace or Pace())
+        return watch(
+            api,
+            path("instances", instance),
+            tell=brief,
+            ended=lambda document: document.get("state") in ENDED,
+            pace=pace,
+        )
     except KeyboardInterrupt:
         raise Stopped(
             "stopped waiting; the run goes on",
             hint=f"noonday instance show {instance} --wait, or noonday instance kill {instance}",
         ) from None
+
+
+def watch(
+    api: Client,
+    where: str,
+    *,
+    tell: Callable[[dict[str, Any]], str],
+    ended: Callable[[dict[str, Any]], bool],
+    pace: Pace | None = None,
+) -> dict[str, Any]:
+    """Look at the document there until it has ended, and tell how it is.
+
+    Raises:
+        Unreachable: the server has been away for a minute.
+    """
+    pace = pace or Pace()
+    progress = _Progress(pace.now())
+    wait = FIRST_PAUSE
+    away_since: float | None = None
+    while True:
+        try:
+            document: dict[str, Any] = api.get(where)
+            away_since = None
+        except Unreachable:
+            # The server may be restarting; the work is in its store, so patience is right.
+            away_since = away_since or pace.now()
+            if pace.now() - away_since > AWAY_SECONDS:
+                raise
+            progress.show("the server is away, still trying", pace.now())
+        else:
+            progress.show(tell(document), pace.now())
+            if ended(document):
+                progress.end()
+                return document
+        pace.pause(wait)
+        wait = min(wait * 1.5, LONGEST_PAUSE)
 
 
 def follow_log(
@@ -97,29 +139,6 @@ def _log(api: Client, instance: str, run: int | None) -> bytes:
         return api.file(path("instances", instance, "logs"), {"run": run})
     except Missing:
         return b""  # nothing has been written yet
-
-
-def _follow(api: Client, instance: str, pace: Pace) -> dict[str, Any]:
-    progress = _Progress(pace.now())
-    wait = FIRST_PAUSE
-    away_since: float | None = None
-    while True:
-        try:
-            document: dict[str, Any] = api.get(path("instances", instance))
-            away_since = None
-        except Unreachable:
-            # The server may be restarting; the run is in its store, so patience is right.
-            away_since = away_since or pace.now()
-            if pace.now() - away_since > AWAY_SECONDS:
-                raise
-            progress.show("the server is away, still trying", pace.now())
-        else:
-            progress.show(brief(document), pace.now())
-            if document.get("state") in ENDED:
-                progress.end()
-                return document
-        pace.pause(wait)
-        wait = min(wait * 1.5, LONGEST_PAUSE)
 
 
 class _Progress:

@@ -6,6 +6,7 @@ from typing import Any
 
 NOW = 1_795_500_000_000  # 2026-11-24T06:00:00Z
 JOB_ID = "0badcafe0badcafe0badcafe0badcafe"
+BACKFILL_ID = "0a11bacf0a11bacf0a11bacf0a11bacf"
 INSTANCE_ID = "01a20c1b3f0099887766554433221100"
 
 
@@ -67,6 +68,67 @@ def an_instance(**changed: Any) -> dict[str, Any]:
         "ended_ms": NOW + 12_600,
     }
     return instance | changed
+
+
+def a_backfill(**changed: Any) -> dict[str, Any]:
+    backfill: dict[str, Any] = {
+        "id": BACKFILL_ID,
+        "job_id": JOB_ID,
+        "name": "daily-revenue",
+        "owner": "demo",
+        "state": "RUNNING",
+        "from_ms": NOW - 20 * 86_400_000,
+        "from_time": "2026-11-04T06:00:00Z",
+        "to_ms": NOW,
+        "to_time": "2026-11-24T06:00:00Z",
+        "order": "oldest",
+        "reprocess": "failed",
+        "overlap": "allow",
+        "max_active": 3,
+        "revision": 3,
+        "parameters": {"country": "de"},
+        "total": 20,
+        "created": 10,
+        "rerun": 2,
+        "existing": 1,
+        "finished": 5,
+        "instances": {"SUCCEEDED": 3, "FAILED": 1, "RUNNING": 3, "WAITING": 5},
+        "eta_ms": NOW + 3_600_000,
+        "eta_time": "2026-11-24T07:00:00Z",
+        "waiting_on": None,
+        "reason": "the source was repaired",
+        "end_reason": None,
+        "created_ms": NOW - 60_000,
+        "created_time": "2026-11-24T05:59:00Z",
+        "created_by": "alice",
+        "ended_ms": None,
+        "ended_time": None,
+    }
+    return backfill | changed
+
+
+def a_plan(*actions: str, **changed: Any) -> dict[str, Any]:
+    items = [
+        {
+            "nominal_ms": NOW - (len(actions) - place) * 86_400_000,
+            "nominal_time": "2026-11-23T06:00:00Z",
+            "action": action,
+            "instance_id": None if action == "create" else INSTANCE_ID,
+            "state": None if action == "create" else "FAILED",
+        }
+        for place, action in enumerate(actions)
+    ]
+    plan = {
+        "job_id": JOB_ID,
+        "name": "daily-revenue",
+        "total": len(actions),
+        "create": actions.count("create"),
+        "rerun": actions.count("rerun"),
+        "exists": actions.count("exists"),
+        "items": items,
+        "next": None,
+    }
+    return plan | changed
 
 
 def an_event(**changed: Any) -> dict[str, Any]:

@@ -318,3 +318,37 @@ def test_a_calendar_keeps_a_job_from_firing(
     assert noonday("job", "delete", "but-at-christmas", "--yes").code == 0
     assert noonday("calendar", "delete", "holidays").code == 0
     assert noonday("calendar", "show", "holidays").code == 3
+
+
+PAST = """
+name: {name}
+schedule: {{every: PT1H, start: 2026-11-20T00:00:00Z}}
+target: {{kind: process, command: [{command}]}}
+policies: {{catch_up: none}}
+"""
+
+
+def test_a_backfill_is_planned_watched_and_shown(
+    to: Callable[[Server], Noonday], still: Server, tmp_path: Path
+) -> None:
+    noonday = to(still)
+    file = tmp_path / "past.yaml"
+    file.write_text(PAST.format(name="past", command='sh, -c, "test ${run} = 2"'))
+    ok(noonday("job", "submit", str(file), "--schedule"))
+    day = ("--from", "2026-11-20", "--to", "2026-11-20T05:00:00")
+    planned = ok(noonday("backfill", "create", "past", *day, "--dry-run"))
+    assert "5 nominal times: 5 to create, 0 to rerun, 0 exist" in planned.out
+    failed = noonday("backfill", "create", "past", *day, "--max-active", "2", "--wait")
+    assert failed.code == 5
+    assert "5 of 5 did not succeed" in failed.err
+    assert "100% of 5, 5 failed" in failed.err
+    again = noonday("backfill", "create", "past", *day, "--reprocess", "failed", "--wait")
+    assert "5 rerun" in ok(again).out
+    assert "COMPLETED" in ok(noonday("backfill", "show", "past@latest")).out
+    listed = ok(noonday("backfill", "list", "--job", "past", "-o", "json")).document["items"]
+    assert [one["instances"] for one in listed] == [{"SUCCEEDED": 5}, {}]
+    refused = noonday("backfill", "cancel", "past@latest")
+    assert refused.code == 4
+    ahead = noonday("backfill", "create", "past", "--from", "2026-11-20", "--to", "2027-01-01")
+    assert ahead.code == 1
+    assert "lies ahead: it is 2026-11-24T" in ahead.err
