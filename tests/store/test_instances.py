@@ -97,7 +97,6 @@ def test_what_never_changes_is_not_written(store: SqlStore) -> None:
         an_instance(0, version=2),
         owner="thief",
         kind=InstanceKind.BACKFILL,
-        parameters_json="[]",
         created_ms=1,
         nominal_ms=5,
     )
