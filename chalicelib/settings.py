@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 SETTINGS: Mapping[str, tuple[str | None, str]] = {
@@ -32,6 +34,11 @@ SETTINGS: Mapping[str, tuple[str | None, str]] = {
         "",
         "private hosts or networks that http targets may call, separated by commas",
     ),
+    "NOONDAY_TARGETS_ALLOW": (
+        None,
+        "what may be launched on AWS: a JSON list of {owner, kind, resource, role}, or a file with it",
+    ),
+    "NOONDAY_AWS_REGION": (None, "the region of targets on AWS; else AWS_REGION's"),
     "NOONDAY_PROCESS": ("off", "on or off: whether process targets may run programs here"),
     "NOONDAY_WORKERS": ("16", "1 to 256: inline runs at the same moment, in the embedded server"),
     "NOONDAY_GRACE": (
@@ -47,6 +54,11 @@ SETTINGS: Mapping[str, tuple[str | None, str]] = {
 
 _OF_THE_CLI = frozenset({"NOONDAY_URL", "NOONDAY_OWNER", "NOONDAY_PROFILE", "NOONDAY_OUTPUT"})
 _CONNECTION = re.compile(r"NOONDAY_CONNECTION_([A-Z0-9_]+)")
+_ROLE = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+")
+AWS_KINDS = (
+    *("athena", "aws", "batch", "codebuild", "ecs", "events", "glue", "lambda", "lambda_sync"),
+    *("redshift_data", "sns", "sqs", "step_functions"),
+)
 _HOST = re.compile(r"([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?|\[[0-9a-fA-F:]+\])(:\d{1,5})?")
 
 
@@ -62,6 +74,16 @@ class Database:
     password: str | None = field(default=None, repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class PermittedTarget:
+    """What an owner may launch on AWS: patterns of owner and resource, a kind, and the role to assume."""
+
+    owner: str
+    kind: str
+    resource: str
+    role: str | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """All that the environment decides. Secrets are never shown by ``repr``."""
@@ -73,6 +95,8 @@ class Settings:
     files: Path
     runs: Path
     http_allow: tuple[str, ...]
+    targets_allow: tuple[PermittedTarget, ...]
+    aws_region: str | None
     process: bool
     workers: int
     grace_s: int
@@ -105,6 +129,8 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         files=Path(_get(environ, "NOONDAY_FILES")),
         runs=Path(_get(environ, "NOONDAY_RUNS")),
         http_allow=tuple(_allowed(_get(environ, "NOONDAY_HTTP_ALLOW"))),
+        targets_allow=tuple(permitted(environ.get("NOONDAY_TARGETS_ALLOW") or "[]")),
+        aws_region=_region(environ),
         process=_choice(environ, "NOONDAY_PROCESS", ("on", "off")) == "on",
         workers=_number(environ, "NOONDAY_WORKERS", 1, 256),
         grace_s=_number(environ, "NOONDAY_GRACE", 0, 600),
@@ -164,6 +190,53 @@ def _allowed(text: str) -> Iterator[str]:
                 "nor a network (10.0.0.0/8)"
             )
         yield entry
+
+
+def _region(environ: Mapping[str, str]) -> str | None:
+    for name in ("NOONDAY_AWS_REGION", "AWS_REGION", "AWS_DEFAULT_REGION"):
+        region = environ.get(name)
+        if region:
+            if not re.fullmatch(r"[a-z]{2}(-[a-z]+)+-\d", region):
+                raise BadSetting(f"{name} is {region!r}, which is no region; write eu-central-1")
+            return region
+    return None
+
+
+def permitted(text: str) -> Iterator[PermittedTarget]:
+    """A list of objects; every mistake in it is refused, for an entry that does nothing is none."""
+    name = "NOONDAY_TARGETS_ALLOW"
+    if not text.lstrip().startswith(("[", "{")):
+        path = Path(text)
+        if not path.is_file():
+            raise BadSetting(f"{name} is neither a JSON list nor a file: {text!r}")
+        text = path.read_text(encoding="utf-8")
+    try:
+        entries = json.loads(text)
+    except ValueError as error:
+        raise BadSetting(f"{name} is no JSON: {error}") from None
+    for entry in entries if isinstance(entries, list) else [entries]:
+        yield _permission(name, entry)
+
+
+def _permission(name: str, entry: object) -> PermittedTarget:
+    form = (
+        '{"owner": "team-*", "kind": "lambda", "resource": "nightly-*", "role": "arn:aws:iam::…"}'
+    )
+    fields: dict[str, Any] = entry if isinstance(entry, dict) else {}
+    texts = all(value and isinstance(value, str) for value in fields.values())
+    if not texts or set(fields) | {"role"} != {"owner", "kind", "resource", "role"}:
+        raise BadSetting(
+            f"{name}: each entry is like {form}, without role if none is assumed: {entry!r}"
+        )
+    if fields["kind"] not in (*AWS_KINDS, "*"):
+        raise BadSetting(
+            f"{name}: {fields['kind']!r} is no kind on AWS; there are {', '.join(AWS_KINDS)}"
+        )
+    if not _ROLE.fullmatch(fields.get("role", "arn:aws:iam::000000000000:role/x")):
+        raise BadSetting(
+            f"{name}: {fields['role']!r} is no role; write arn:aws:iam::ACCOUNT:role/NAME"
+        )
+    return PermittedTarget(**fields)
 
 
 def _is_network(text: str) -> bool:

@@ -18,7 +18,7 @@ from chalicelib.notifications.clock import CorrectedClock, SystemClock
 from chalicelib.notifications.log import JsonLog
 from chalicelib.settings import Database, Settings
 from chalicelib.store import SqlStore, Tls, open_store
-from chalicelib.targets import Connection, TargetRegistry, TargetSettings
+from chalicelib.targets import Allowance, Connection, Permission, TargetRegistry, TargetSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +71,13 @@ def _target_settings(settings: Settings) -> TargetSettings:
         },
         http_allow=settings.http_allow,
         process_enabled=settings.process,
+        allow=Allowance(
+            [
+                Permission(entry.owner, entry.kind, entry.resource, entry.role)
+                for entry in settings.targets_allow
+            ]
+        ),
+        aws_region=settings.aws_region,
     )
 
 

@@ -20,6 +20,8 @@ from chalicelib.model.calendar import Calendar
 from chalicelib.model.errors import NoondayError
 from chalicelib.model.schedule import Schedule
 from chalicelib.settings import SETTINGS
+from chalicelib.targets import registry
+from chalicelib.targets.aws_lambda import LambdaSyncTarget
 from chalicelib.targets.http import HttpTarget
 from chalicelib.targets.process import ProcessTarget
 from chalicelib.targets.sql import SqlTarget
@@ -82,6 +84,20 @@ def _says(error: type[NoondayError]) -> str:
     return plain((error.__doc__ or "").partition("\n")[0])
 
 
+def permissions() -> Iterator[str]:
+    """What each kind's role needs, from the code that calls."""
+    rows = (
+        [
+            code(kind.name),
+            code(need.action),
+            code(need.on) if ":" in need.on or need.on == "*" else need.on,
+        ]
+        for kind in registry.AWS_KINDS
+        for need in kind.needs
+    )
+    yield from table(["kind", "action", "on"], rows)
+
+
 PARTS: Mapping[str, Part] = {
     "job-diagram": state_diagrams.job_diagram,
     "job-table": state_diagrams.job_table,
@@ -102,6 +118,12 @@ PARTS: Mapping[str, Part] = {
     "sql-fields": partial(fields_of, SqlTarget),
     "http-fields": partial(fields_of, HttpTarget),
     "process-fields": partial(fields_of, ProcessTarget),
+    "lambda-sync-fields": partial(fields_of, LambdaSyncTarget),
+    "permissions": permissions,
+    **{
+        f"{kind.name.replace('_', '-')}-fields": partial(fields_of, kind.spec)
+        for kind in registry.AWS_KINDS
+    },
 }
 
 

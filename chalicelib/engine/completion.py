@@ -62,9 +62,8 @@ def follow(instance: Instance, outcome: Outcome, now_ms: int) -> Followed:
             return Followed(_looked_at(instance, now_ms))
         case Refused(error):
             return _refused(instance, error, now_ms)
-        case Succeeded(result_path, log_path):
-            after = ended(instance, InstanceEvent.SUCCESS, None, now_ms)
-            return Followed(replace(after, result_path=result_path, log_path=log_path))
+        case Succeeded():
+            return Followed(_succeeded(instance, outcome, now_ms))
         case Stopped(log_path):
             return _stopped(instance, log_path, now_ms)
         case Failed():
@@ -129,6 +128,16 @@ def ended(instance: Instance, event: InstanceEvent, reason: str | None, now_ms: 
         claim=replace(instance.claim, lease_ms=None),
         ended_ms=now_ms,
         version=_next(instance),
+    )
+
+
+def _succeeded(instance: Instance, outcome: Succeeded, now_ms: int) -> Instance:
+    return replace(
+        ended(instance, InstanceEvent.SUCCESS, None, now_ms),
+        result_path=outcome.result_path,
+        log_path=outcome.log_path,
+        external_id=outcome.external_id or instance.external_id,
+        external_url=outcome.external_url or instance.external_url,
     )
 
 

@@ -29,11 +29,16 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class Succeeded:
-    """``result_path`` and ``log_path``: where the result and the kept output are, if there are any."""
+    """``result_path`` and ``log_path``: where the result and the kept output are, if there are any.
+
+    ``external_id`` and ``external_url``: of a target that only accepts work, and names what it accepted.
+    """
 
     result_path: str | None = None
     log_path: str | None = None
     facts: Mapping[str, object] | None = None
+    external_id: str | None = None
+    external_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

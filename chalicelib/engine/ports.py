@@ -409,7 +409,8 @@ class LaunchRequest:
 
     ``spec`` is the target's document with every template rendered, ``bindings`` what SQL may bind by
     name. ``handle`` is what an earlier claim of the same run committed: then adopt, do not begin again.
-    ``deadline_ms`` is the end of the run's time.
+    ``deadline_ms`` is the end of the run's time. ``repeated``: an earlier claim had no outcome, so that the
+    target may have been called: look before it is called again.
     """
 
     token: str
@@ -424,17 +425,23 @@ class LaunchRequest:
     handle: Mapping[str, Any] | None
     external_id: str | None
     deadline_ms: int
+    repeated: bool = False
 
 
 class Targets(Protocol):
     """All kinds of target, by name."""
 
     def validate(
-        self, target: Mapping[str, Any], parameters: Collection[str] | None = None
+        self,
+        target: Mapping[str, Any],
+        parameters: Collection[str] | None = None,
+        *,
+        owner: str | None = None,
     ) -> None:
         """Raises InvalidInput with fields under ``target``: unknown kind, fields, connection, host…
 
         ``parameters``: the names that the definition declares; None when they are not known here.
+        ``owner``: whose job it is, and who must be permitted to launch it.
         """
         ...
 

@@ -52,6 +52,7 @@ def launch_request(
         handle=json.loads(instance.handle) if instance.handle else None,
         external_id=instance.external_id,
         deadline_ms=instance.deadline_ms or 0,
+        repeated=instance.claim.count > 1,
     )
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from chalicelib.targets.allowance import Allowance
+
 ENGINES = ("sqlite", "mysql")
 
 
@@ -57,6 +59,7 @@ class TargetSettings:
 
     ``http_allow``: hosts (``host``, ``host:port``) and networks (``10.0.0.0/8``) that are reached although
     their addresses are private. ``output_limit``: bytes of a program's output that are kept.
+    ``allow``: what may be launched on AWS, and in which role.
     """
 
     files: Path
@@ -66,3 +69,5 @@ class TargetSettings:
     process_enabled: bool = False
     process_path: str = "/usr/local/bin:/usr/bin:/bin"
     output_limit: int = 10_000_000
+    allow: Allowance = field(default_factory=Allowance)
+    aws_region: str | None = None

@@ -26,13 +26,14 @@ class Check:
     """What a document is held against. ``parameters``: None when they are not known here.
 
     ``rendered``: its templates have been replaced, so that every value can be judged. ``adopting``: the run
-    has begun, when it was permitted.
+    has begun, when it was permitted. ``owner``: whose run it is; None when that is not known here.
     """
 
     settings: TargetSettings
     parameters: frozenset[str] | None = None
     rendered: bool = False
     adopting: bool = False
+    owner: str | None = None
 
     def final(self, text: str) -> bool:
         """Whether the text is what the run will see."""

@@ -9,17 +9,29 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from chalicelib.aws import Aws
 from chalicelib.engine.outcomes import Dropped, Failed, Outcome, RunTaken, Stopped, Style, Unknown
 from chalicelib.engine.ports import Clock, Control, LaunchRequest
 from chalicelib.model.document import Document
 from chalicelib.model.errors import InvalidInput, Problem
 from chalicelib.model.violations import problems_of
+from chalicelib.targets.athena import AthenaKind
+from chalicelib.targets.aws_kind import AwsKind
+from chalicelib.targets.aws_lambda import LambdaKind, LambdaSyncKind
+from chalicelib.targets.aws_messages import EventsKind, SnsKind, SqsKind
+from chalicelib.targets.aws_operation import OperationKind
+from chalicelib.targets.batch import BatchKind
+from chalicelib.targets.codebuild import CodeBuildKind
 from chalicelib.targets.configuration import TargetSettings
+from chalicelib.targets.ecs import EcsKind
 from chalicelib.targets.files import Folders, OutsideFiles
+from chalicelib.targets.glue import GlueKind
 from chalicelib.targets.http import HttpKind
 from chalicelib.targets.kind import AnyKind, Check, InlineKind, StartedKind, broken
 from chalicelib.targets.process import ProcessKind
+from chalicelib.targets.redshift_data import RedshiftDataKind
 from chalicelib.targets.sql import SqlKind
+from chalicelib.targets.step_functions import StepFunctionsKind
 
 
 class TargetRegistry:
@@ -50,15 +62,20 @@ class TargetRegistry:
         return self._kind(kind).style
 
     def validate(
-        self, target: Mapping[str, Any], parameters: Collection[str] | None = None
+        self,
+        target: Mapping[str, Any],
+        parameters: Collection[str] | None = None,
+        *,
+        owner: str | None = None,
     ) -> None:
         """``parameters``: the names the definition declares; None when they cannot be told here.
+        ``owner``: who must be permitted to launch it; None when that is not asked.
 
         Raises:
             InvalidInput: with all that is wrong, each with its field under ``target``.
         """
         names = None if parameters is None else frozenset(parameters)
-        self._read(target, Check(self._settings, names))
+        self._read(target, Check(self._settings, names, owner=owner))
 
     def run(self, request: LaunchRequest, control: Control) -> Outcome:
         """Raises nothing: what nobody expected is a failure that another attempt may mend."""
@@ -143,6 +160,7 @@ class TargetRegistry:
             frozenset(request.bindings),
             rendered=True,
             adopting=request.handle is not None,
+            owner=request.owner,
         )
         return self._read({"kind": request.kind, **request.spec}, check)
 
@@ -166,7 +184,26 @@ class TargetRegistry:
 
 def shipped(settings: TargetSettings, clock: Clock) -> Sequence[AnyKind]:
     """Here a new kind is registered."""
-    return (SqlKind(settings, clock), HttpKind(settings, clock), ProcessKind(settings))
+    aws = Aws(settings.aws_region, clock.now_ms)
+    on_aws = [kind(settings, aws) for kind in AWS_KINDS]
+    local = (SqlKind(settings, clock), HttpKind(settings, clock), ProcessKind(settings))
+    return (*local, LambdaSyncKind(settings, aws, clock), *on_aws)
+
+
+AWS_KINDS: Sequence[type[AwsKind[Any]]] = (
+    AthenaKind,
+    BatchKind,
+    CodeBuildKind,
+    EcsKind,
+    EventsKind,
+    GlueKind,
+    LambdaKind,
+    OperationKind,
+    RedshiftDataKind,
+    SnsKind,
+    SqsKind,
+    StepFunctionsKind,
+)
 
 
 def _unknown_kind(name: str, known: Collection[str]) -> str:

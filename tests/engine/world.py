@@ -91,9 +91,13 @@ class RecordingTargets:
     when_cancelled: Outcome = field(default_factory=Pending)
 
     def validate(
-        self, target: Mapping[str, Any], parameters: Collection[str] | None = None
+        self,
+        target: Mapping[str, Any],
+        parameters: Collection[str] | None = None,
+        *,
+        owner: str | None = None,
     ) -> None:
-        del parameters
+        del parameters, owner
         if target.get("kind") not in ("started", "inline"):
             raise InvalidInput([Problem("target.kind", "is unknown", target.get("kind"))])
 

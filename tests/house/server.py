@@ -54,6 +54,7 @@ def serving(folder: Path) -> Iterator[Server]:
         "NOONDAY_RUNS": str(folder / "runs"),
         "NOONDAY_PROCESS": "on",
         "NOONDAY_HTTP_ALLOW": "127.0.0.1",
+        "NOONDAY_TARGETS_ALLOW": '[{"owner": "*", "kind": "*", "resource": "*"}]',
         "NOONDAY_CONNECTION_WAREHOUSE": f"sqlite:///{warehouse}",
         "NOONDAY_CONNECTION_ZONES": f"sqlite:///{warehouse}",
     }

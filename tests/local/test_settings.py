@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.settings import SETTINGS, BadSetting, config_home, read_settings
+from chalicelib.settings import SETTINGS, BadSetting, PermittedTarget, config_home, read_settings
 
 LOCAL = {"NOONDAY_AUTH": "local"}
 
@@ -31,6 +31,8 @@ def test_every_setting_is_used() -> None:
             "NOONDAY_FILES": "/srv/files",
             "NOONDAY_RUNS": "/srv/runs",
             "NOONDAY_HTTP_ALLOW": "localhost, 10.0.0.0/8, ::1, intern.example:8443",
+            "NOONDAY_TARGETS_ALLOW": '[{"owner": "team-*", "kind": "sqs", "resource": "*"}]',
+            "NOONDAY_AWS_REGION": "eu-central-1",
             "NOONDAY_PROCESS": "ON",
             "NOONDAY_WORKERS": "3",
             "NOONDAY_GRACE": "0",
@@ -44,6 +46,8 @@ def test_every_setting_is_used() -> None:
     assert settings.http_allow == ("localhost", "10.0.0.0/8", "::1", "intern.example:8443")
     assert (settings.process, settings.workers, settings.grace_s) == (True, 3, 0)
     assert (settings.files, settings.runs) == (Path("/srv/files"), Path("/srv/runs"))
+    assert settings.targets_allow == (PermittedTarget("team-*", "sqs", "*"),)
+    assert settings.aws_region == "eu-central-1"
     assert settings.log == "error"
     shown = repr(settings)
     assert "secret" not in shown
@@ -62,6 +66,22 @@ REFUSED = {
     "a connection that is none": ({"NOONDAY_CONNECTION_X": "oracle"}, "NOONDAY_CONNECTION_X"),
     "a host that is none": ({"NOONDAY_HTTP_ALLOW": "a b"}, "neither a host"),
     "a network that is none": ({"NOONDAY_HTTP_ALLOW": "10.0.0.0/99"}, "neither a host"),
+    "a list that is none": ({"NOONDAY_TARGETS_ALLOW": "[1"}, "is no JSON"),
+    "a file that is none": ({"NOONDAY_TARGETS_ALLOW": "no-file.json"}, "neither a JSON list nor"),
+    "an entry that is none": ({"NOONDAY_TARGETS_ALLOW": '["sqs"]'}, "each entry is like"),
+    "an entry with a field too few": (
+        {"NOONDAY_TARGETS_ALLOW": '[{"owner": "*", "kind": "sqs"}]'},
+        "each entry is like",
+    ),
+    "a kind that is none": (
+        {"NOONDAY_TARGETS_ALLOW": '[{"owner": "*", "kind": "sq", "resource": "*"}]'},
+        "no kind on AWS",
+    ),
+    "a role that is none": (
+        {"NOONDAY_TARGETS_ALLOW": '[{"owner": "*", "kind": "sqs", "resource": "*", "role": "me"}]'},
+        "is no role",
+    ),
+    "a region that is none": ({"NOONDAY_AWS_REGION": "Frankfurt"}, "is no region"),
     "a switch that is none": ({"NOONDAY_PROCESS": "maybe"}, "one of on, off"),
     "no workers": ({"NOONDAY_WORKERS": "0"}, "from 1 to 256"),
     "workers in words": ({"NOONDAY_WORKERS": "many"}, "from 1 to 256"),

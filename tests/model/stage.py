@@ -75,9 +75,13 @@ class Puppets:
     delivery: int = 0
 
     def validate(
-        self, target: Mapping[str, Any], parameters: Collection[str] | None = None
+        self,
+        target: Mapping[str, Any],
+        parameters: Collection[str] | None = None,
+        *,
+        owner: str | None = None,
     ) -> None:
-        del parameters
+        del parameters, owner
         if target.get("kind") not in ("started", "inline"):
             raise InvalidInput([Problem("target.kind", "is unknown", target.get("kind"))])
 

@@ -48,7 +48,7 @@ def check(
     chosen = choose_owner(principal, owner)
     require(principal, chosen, Role.OWNER)
     named = read_calendars(engine, chosen, definition.schedule.exclude)
-    checked = _checked(engine, definition, named, engine.clock.now_ms())
+    checked = _checked(engine, definition, named, chosen, engine.clock.now_ms())
     if engine.store.read(lambda reader: reader.job_named(definition.name, [chosen])):
         raise NameTaken(f"{chosen} already has a job named {definition.name!r}")
     return checked
@@ -78,7 +78,7 @@ def submit(
     def unit(tx: Transaction) -> Job:
         now = engine.clock.now_ms()
         named = name_calendars(tx, chosen, definition.schedule.exclude)
-        stored = _checked(engine, definition, named, now)
+        stored = _checked(engine, definition, named, chosen, now)
         job = replace(
             _new_job(job_id, chosen, principal, stored, now), calendars_json=named.snapshot
         )
@@ -176,7 +176,7 @@ def _revise(
         [named] = foreseen
         if wanted.schedule.exclude != named.names:
             raise Conflict(f"{job.name} was changed at this moment; read it again and decide anew")
-        stored = _checked(engine, wanted, named, now)
+        stored = _checked(engine, wanted, named, job.owner, now)
         if stored.to_json() == job.definition_json:
             return Changed(job, moved=False)
         after = replace(
@@ -228,15 +228,19 @@ def _new_job(
     )
 
 
-def _checked(engine: Engine, definition: Definition, named: Named, now: int) -> Definition:
-    problems = list(_problems(engine, definition, named, now))
+def _checked(
+    engine: Engine, definition: Definition, named: Named, owner: str, now: int
+) -> Definition:
+    problems = list(_problems(engine, definition, named, owner, now))
     if problems:
         raise InvalidInput(problems)
     schedule = with_start(definition.schedule, now)
     return definition.model_copy(update={"schedule": schedule})
 
 
-def _problems(engine: Engine, definition: Definition, named: Named, now: int) -> Iterator[Problem]:
+def _problems(
+    engine: Engine, definition: Definition, named: Named, owner: str, now: int
+) -> Iterator[Problem]:
     yield from named.problems
     try:
         compile_schedule(definition.schedule, submitted_ms=now)
@@ -246,6 +250,6 @@ def _problems(engine: Engine, definition: Definition, named: Named, now: int) ->
         yield from error.problems
     yield from problems_in(definition.target, definition.parameters)
     try:
-        engine.targets.validate(definition.target, definition.parameters)
+        engine.targets.validate(definition.target, definition.parameters, owner=owner)
     except InvalidInput as error:
         yield from error.problems

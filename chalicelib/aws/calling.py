@@ -1,0 +1,156 @@
+"""Calls to AWS: clients made at their first use, short time-outs, no repetition behind anybody's back.
+
+A repetition that the client makes by itself could start a run twice where the service takes no token. The
+engine repeats, and looks first.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from chalicelib.aws.failures import AwsFailure, NotTaken, Rejected, failure_of
+
+CONNECT_S = 3.0
+READ_S = 10.0  # with the connection, well below the minute that a claim lasts
+RENEW_MS = 300_000  # keys of a role are renewed five minutes before they end
+
+
+class Caller(Protocol):
+    """Who calls: whatever stands behind it chose region and identity."""
+
+    def __call__(
+        self, service: str, operation: str, parameters: Mapping[str, Any], /
+    ) -> Mapping[str, Any]:
+        """Raises NotTaken, Rejected or LostAnswer."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Keys:
+    """Credentials of a role, until then (UTC milliseconds)."""
+
+    access_key: str
+    secret_key: str = field(repr=False)
+    session_token: str = field(repr=False)
+    ends_ms: int
+
+
+class Aws:
+    """Every client of this process. ``region``: None leaves it to boto3's own configuration."""
+
+    def __init__(self, region: str | None, now_ms: Callable[[], int]) -> None:
+        self.region = region
+        self._now_ms = now_ms
+        self._lock = threading.Lock()
+        self._clients: dict[tuple[str, str, float], Any] = {}
+        self._roles: dict[tuple[str, str], _Keys] = {}
+
+    def caller(self, role: str | None, owner: str, *, read_s: float = READ_S) -> Caller:
+        """Calls in that role, in a session named for the owner; None: as this process itself.
+
+        ``read_s``: how long an answer may take.
+        """
+
+        def call(
+            service: str, operation: str, parameters: Mapping[str, Any], /
+        ) -> Mapping[str, Any]:
+            keys = self._keys(role, owner) if role else None
+            try:
+                return self._ask(service, operation, parameters, keys, read_s)
+            except NotTaken as error:
+                if role and "Expired" in error.code:
+                    self._forget(role, owner)
+                raise
+
+        return call
+
+    def _ask(
+        self,
+        service: str,
+        operation: str,
+        parameters: Mapping[str, Any],
+        keys: _Keys | None,
+        read_s: float,
+    ) -> Mapping[str, Any]:
+        """One request; whatever boto3 raises is told as what it means."""
+        try:
+            client = self._client(service, keys, read_s)
+            method = _method(client, service, operation)
+            answer: Mapping[str, Any] = method(**parameters)
+        except AwsFailure:
+            raise
+        except Exception as error:
+            failure = failure_of(error)
+            if failure is None:
+                raise
+            raise failure from error
+        return answer
+
+    def _client(self, service: str, keys: _Keys | None, read_s: float) -> Any:
+        """Making a client is not safe for threads, and costs some 80 ms; using one is safe."""
+        key = (service, keys.access_key if keys else "", read_s)
+        with self._lock:
+            if key not in self._clients:
+                self._clients[key] = self._new_client(service, keys, read_s)
+            return self._clients[key]
+
+    def _new_client(self, service: str, keys: _Keys | None, read_s: float) -> Any:
+        try:
+            import boto3  # noqa: PLC0415, TID251 - 180 ms and 30 MB, only where it is used
+            from botocore.config import Config  # noqa: PLC0415
+        except ImportError:
+            raise Rejected(
+                "NoBoto3", "boto3 is not installed here: pip install 'noonday[aws]'"
+            ) from None
+        own = {
+            "aws_access_key_id": keys.access_key,
+            "aws_secret_access_key": keys.secret_key,
+            "aws_session_token": keys.session_token,
+        } if keys else {}  # fmt: skip
+        config = Config(
+            connect_timeout=CONNECT_S,
+            read_timeout=read_s,
+            retries={"mode": "standard", "total_max_attempts": 1},
+            max_pool_connections=16,
+            user_agent_extra="noonday",
+        )
+        return boto3.Session(region_name=self.region).client(service, config=config, **own)
+
+    def _keys(self, role: str, owner: str) -> _Keys:
+        """Keys of the role, from AWS once an hour."""
+        name = (role, owner)
+        held = self._roles.get(name)
+        if held is not None and held.ends_ms - RENEW_MS > self._now_ms():
+            return held
+        session = f"noonday-{owner}"[:64]
+        asked = {"RoleArn": role, "RoleSessionName": session}
+        answer = self._ask("sts", "AssumeRole", asked, None, READ_S)["Credentials"]
+        fresh = _Keys(
+            access_key=answer["AccessKeyId"],
+            secret_key=answer["SecretAccessKey"],
+            session_token=answer["SessionToken"],
+            ends_ms=int(answer["Expiration"].timestamp() * 1000),
+        )
+        with self._lock:
+            if held is not None:  # clients of the keys before it are of no use any more
+                used = [key for key in self._clients if key[1] == held.access_key]
+                for key in used:
+                    del self._clients[key]
+            self._roles[name] = fresh
+        return fresh
+
+    def _forget(self, role: str, owner: str) -> None:
+        with self._lock:
+            self._roles.pop((role, owner), None)
+
+
+def _method(client: Any, service: str, operation: str) -> Callable[..., Mapping[str, Any]]:
+    """The client's method of an operation as AWS writes it: StartExecution."""
+    for name, api_name in client.meta.method_to_api_mapping.items():
+        if api_name == operation:
+            found: Callable[..., Mapping[str, Any]] = getattr(client, name)
+            return found
+    raise Rejected("UnknownOperation", f"{service} has no operation {operation!r}")

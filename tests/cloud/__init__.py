@@ -1,0 +1,1 @@
+"""Noonday on AWS, held against moto's server."""
