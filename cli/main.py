@@ -23,6 +23,10 @@ COMMANDS = {
     "backfill": ("cli.commands.backfill:backfill", "Run ranges of nominal times that have passed."),
     "schedule": ("cli.commands.schedule:schedule", "Try a schedule before a job has it."),
     "calendar": ("cli.commands.calendar:calendar", "Days and times at which jobs do not fire."),
+    "group": (
+        "cli.commands.group:group",
+        "Concurrency groups: limits that several jobs share.",
+    ),
     "events": ("cli.commands.events:events", "Show who did what, when and why."),
     "owner": ("cli.commands.owner:owner", "Teams, their members, and access tokens."),
     "clock": ("cli.commands.clock:clock", "Show the server's clock, or move it by hand."),

@@ -9,6 +9,7 @@ from chalice.app import Chalice
 from chalicelib.api import (
     backfills,
     calendars,
+    groups,
     history,
     instances,
     job_commands,
@@ -29,6 +30,7 @@ RESOURCES: Sequence[Resource] = tuple(
         backfills,
         schedules,
         calendars,
+        groups,
         history,
         people,
         service,

@@ -229,6 +229,46 @@ class CalendarPage(Answer):
     next: None = None
 
 
+class GroupDocument(Answer):
+    """A concurrency group: so many instances of all jobs that name it are at work at once."""
+
+    owner: str
+    name: str
+    size: int
+    description: str
+    held: int = Field(description="So many instances hold a slot of it")
+    queued: int = Field(description="So many wait for one")
+    edit: int
+    created_ms: Ms
+    created_time: Time
+    created_by: str
+    modified_ms: Ms
+    modified_time: Time
+    modified_by: str
+
+
+class GroupMemberDocument(Answer):
+    instance_id: str
+    job_id: str
+    name: str
+    state: InstanceState
+    nominal_ms: Ms
+    nominal_time: Time
+
+
+class GroupDetailDocument(GroupDocument):
+    """A group with who is in it: of each at most 20, the oldest nominal times first."""
+
+    jobs: list[str] = Field(description="Names of jobs that name it, at most 100")
+    holders: list[GroupMemberDocument]
+    waiters: list[GroupMemberDocument]
+
+
+class GroupPage(Answer):
+    items: list[GroupDocument]
+    next: None = None
+
+
 class OwnerDocument(Answer):
     name: str
 

@@ -38,6 +38,7 @@ _VARIABLES: Mapping[str, str] = {
     "backfill_id": "The backfill's id",
     "instance_id": "Id of an instance",
     "calendar": "Name of a calendar",
+    "group": "Name of the group, within the owner",
     "owner": "Name of an owner",
     "principal": "Name of a principal",
 }

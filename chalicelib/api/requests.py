@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, RootModel
 
 from chalicelib.model.document import Document
+from chalicelib.model.group import LARGEST
 from chalicelib.model.identity import is_id
 from chalicelib.model.instants import parse_instant, zone
 from chalicelib.model.schedule import Schedule
@@ -85,6 +86,15 @@ class PreviewBody(Document, defer_build=True):
 
 class MergePatch(RootModel[dict[str, Any]], defer_build=True):
     """What is to change in a definition; null removes (RFC 7396)."""
+
+
+class GroupBody(Document, defer_build=True):
+    """A concurrency group."""
+
+    size: int = Field(
+        ge=0, le=LARGEST, description="So many instances at once; 0 lets nothing begin"
+    )
+    description: str | None = Field(None, max_length=2000, description="Kept as it is if absent")
 
 
 class OwnerBody(Document, defer_build=True):

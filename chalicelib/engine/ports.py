@@ -121,6 +121,30 @@ class Reader(BackfillReader, Protocol):
         """Id and name of jobs that name the calendar and are not deleted, by id."""
         ...
 
+    def groups(self, owners: Sequence[str] | None) -> Sequence[Group]:
+        """All of them, by owner and name."""
+        ...
+
+    def groups_named(self, owner: str, names: Iterable[str]) -> Sequence[Group]:
+        """Those that exist, by name."""
+        ...
+
+    def group_jobs(self, owner: str, group: str, limit: int) -> Sequence[tuple[str, str]]:
+        """Id and name of jobs that name the group and are not deleted, by id."""
+        ...
+
+    def group_members(
+        self, owner: str, group: str, place: GroupPlace, limit: int
+    ) -> Sequence[Instance]:
+        """Instances that hold a slot of the group, or wait for one; oldest nominal time first."""
+        ...
+
+    def group_places(
+        self, owner: str, groups: Iterable[str]
+    ) -> Mapping[tuple[str, GroupPlace], int]:
+        """How many of each group hold a slot and how many wait for one; none is missing."""
+        ...
+
     def revisions(self, job_id: str) -> Sequence[Revision]: ...
 
     def instance(self, instance_id: str, owners: Sequence[str] | None) -> Instance | None: ...
@@ -217,6 +241,18 @@ class Transaction(Reader, BackfillTransaction, Protocol):
     def save_calendar(self, calendar: StoredCalendar) -> None: ...
 
     def delete_calendar(self, owner: str, name: str) -> None: ...
+
+    def insert_group(self, group: Group) -> None:
+        """Raises AlreadyExists when the owner was given one of that name meanwhile."""
+        ...
+
+    def save_group(self, group: Group) -> None: ...
+
+    def delete_group(self, owner: str, name: str) -> None: ...
+
+    def has_members(self, key: GroupKey) -> bool:
+        """Whether an instance that has not ended belongs to the group, wherever it is in it."""
+        ...
 
     def insert_instances(self, instances: Sequence[Instance]) -> None:
         """Those whose (job, nominal time) exists already are passed over, untouched."""

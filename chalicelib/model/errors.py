@@ -89,6 +89,12 @@ class CalendarInUse(Conflict):
     code = "calendar_in_use"
 
 
+class GroupInUse(Conflict):
+    """Jobs name the concurrency group, or instances of it have not ended; the message says which."""
+
+    code = "group_in_use"
+
+
 class AlreadyExists(Conflict):
     """That nominal time already has its instance; rerun it instead."""
 

@@ -9,10 +9,11 @@ from chalicelib.engine.filters import EventFilter, InstanceFilter, JobFilter
 from chalicelib.engine.ports import Remembered, Wakes
 from chalicelib.model.calendar import StoredCalendar
 from chalicelib.model.event import Event
+from chalicelib.model.group import Group
 from chalicelib.model.instance import Instance, Run
 from chalicelib.model.job import Job, Revision, SkipRange
 from chalicelib.model.principal import Membership, Principal
-from chalicelib.model.states import Role
+from chalicelib.model.states import GroupPlace, Role
 from chalicelib.store import rows
 from chalicelib.store.backfills import BackfillReads
 from chalicelib.store.driver import Row
@@ -90,6 +91,32 @@ class SqlReader(BackfillReads):
     def calendar_jobs(self, owner: str, calendar: str, limit: int) -> Sequence[tuple[str, str]]:
         found = self._session.query("calendar_jobs", owner=owner, calendar=calendar, limit=limit)
         return [(job_id, name) for job_id, name in found]
+
+    def groups(self, owners: Sequence[str] | None) -> Sequence[Group]:
+        pages = (self._session.query("groups", owner=owner) for owner in one_by_one(None, owners))
+        return [rows.group_of(row) for row in chain(*pages)]
+
+    def groups_named(self, owner: str, names: Iterable[str]) -> Sequence[Group]:
+        found = self._session.query_listed("groups_named", names, owner=owner)
+        return [rows.group_of(row) for row in found]
+
+    def group_jobs(self, owner: str, group: str, limit: int) -> Sequence[tuple[str, str]]:
+        found = self._session.query("group_jobs", owner=owner, grp=group, limit=limit)
+        return [(job_id, name) for job_id, name in found]
+
+    def group_members(
+        self, owner: str, group: str, place: GroupPlace, limit: int
+    ) -> Sequence[Instance]:
+        found = self._session.query(
+            "group_members", owner=owner, grp=group, place=int(place), limit=limit
+        )
+        return [rows.instance_of(row) for row in found]
+
+    def group_places(
+        self, owner: str, groups: Iterable[str]
+    ) -> Mapping[tuple[str, GroupPlace], int]:
+        found = self._session.query_listed("group_places", groups, owner=owner)
+        return {(group, GroupPlace(place)): int(count) for group, place, count in found}
 
     def revisions(self, job_id: str) -> Sequence[Revision]:
         return [rows.revision_of(row) for row in self._session.query("revisions", job_id=job_id)]

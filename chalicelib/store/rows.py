@@ -182,6 +182,20 @@ def group_of(row: Row) -> Group:
     )
 
 
+def group_row(group: Group) -> JsonRow:
+    return {
+        "owner": group.owner,
+        "name": group.name,
+        "size": group.size,
+        "description": group.description,
+        "edit": group.edit,
+        "created_ms": group.created_ms,
+        "created_by": group.created_by,
+        "modified_ms": group.modified_ms,
+        "modified_by": group.modified_by,
+    }
+
+
 def by_owner(keys: Iterable[tuple[str, str]]) -> Sequence[tuple[str, Sequence[str]]]:
     """Names by their owner, both in order: who locks them locks them in order."""
     found: dict[str, list[str]] = {}

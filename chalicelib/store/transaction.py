@@ -117,6 +117,26 @@ class SqlTransaction(SqlReader, BackfillWrites):
             for group in [rows.group_of(row)]
         }
 
+    def insert_group(self, group: Group) -> None:
+        try:
+            self._session.change("insert_group", **rows.group_row(group))
+        except Duplicate:
+            raise AlreadyExists(
+                f"{group.owner} was given a group {group.name} at this moment; look at it first"
+            ) from None
+
+    def save_group(self, group: Group) -> None:
+        if self._session.change("save_group", **rows.group_row(group)) != 1:
+            raise ConstraintViolated(f"save_group: edit {group.edit} is not the next one")
+
+    def delete_group(self, owner: str, name: str) -> None:
+        self._session.change("delete_group", owner=owner, name=name)
+
+    def has_members(self, key: GroupKey) -> bool:
+        owner, name = key
+        [[placed, waiting]] = self._session.query("has_members", owner=owner, grp=name)
+        return bool(placed or waiting)
+
     def group_counts(self, keys: Iterable[GroupKey]) -> Mapping[GroupKey, int]:
         counts = {}
         for owner, name in sorted(set(keys)):

@@ -19,7 +19,7 @@ from chalicelib.engine.ports import Reader, Transaction
 from chalicelib.model.backfill import BackfillState
 from chalicelib.model.instance import Instance
 from chalicelib.model.job import SkipRange
-from chalicelib.model.states import InstanceState
+from chalicelib.model.states import GroupPlace, InstanceState
 from chalicelib.store import SqlStore
 from chalicelib.store.driver import Driver, Link, Parameters, Row
 from chalicelib.store.failures import CommitLost
@@ -191,6 +191,11 @@ def reads() -> dict[str, Callable[[Reader], object]]:
         "calendars of": lambda reader: reader.calendars(["red"]),
         "calendars named": lambda reader: reader.calendars_named("red", ["c"]),
         "calendar jobs": lambda reader: reader.calendar_jobs("red", "c", 20),
+        "groups of": lambda reader: reader.groups(["red"]),
+        "groups named": lambda reader: reader.groups_named("red", ["g"]),
+        "group jobs": lambda reader: reader.group_jobs("red", "g", 20),
+        "group members": lambda reader: reader.group_members("red", "g", GroupPlace.HELD, 20),
+        "group places": lambda reader: reader.group_places("red", ["g", "h"]),
         "revisions": lambda reader: reader.revisions(an_id(3)),
         "instance": lambda reader: reader.instance(middle, None),
         "instances": instances(),
@@ -227,6 +232,8 @@ def writes() -> dict[str, Callable[[Transaction], object]]:
     return {
         "lock calendars": lambda tx: tx.lock_calendars("red", ["c", "d"]),
         "delete calendar": lambda tx: tx.delete_calendar("red", "c"),
+        "delete group": lambda tx: tx.delete_group("red", "g"),
+        "group's members": lambda tx: tx.has_members(("red", "g")),
         "lock jobs": lambda tx: tx.lock_jobs(jobs),
         "lock due jobs": lambda tx: tx.lock_due_jobs(NOON + 30, 20),
         "save jobs": lambda tx: tx.save_jobs(tx.lock_jobs(jobs)),

@@ -7,6 +7,7 @@ from chalicelib.engine.commands.backfills import (
     plan_backfill,
 )
 from chalicelib.engine.commands.calendars import delete_calendar, set_calendar
+from chalicelib.engine.commands.groups import delete_group, set_group
 from chalicelib.engine.commands.instances import kill, rerun, skip, trigger
 from chalicelib.engine.commands.lifecycle import delete, expire, resume, schedule, suspend
 from chalicelib.engine.commands.people import (
@@ -27,6 +28,7 @@ __all__ = [
     "create_token",
     "delete",
     "delete_calendar",
+    "delete_group",
     "expire",
     "kill",
     "patch",
@@ -37,6 +39,7 @@ __all__ = [
     "resume",
     "schedule",
     "set_calendar",
+    "set_group",
     "set_member",
     "skip",
     "submit",

@@ -48,6 +48,29 @@ def name_calendars(
     return Named(named.names, named.snapshot, (*named.problems, *problems))
 
 
+def name_group(tx: Transaction, owner: str, name: str | None) -> Sequence[Problem]:
+    """Lock the group for a job that will name it, before the job; why it must not.
+
+    A job that names a group is written under the group's lock, so that a deletion of the group misses none.
+    """
+    if name is None:
+        return ()
+    tx.lock_groups([(owner, name)])
+    return group_problems(tx, owner, name)
+
+
+def group_problems(reader: Reader, owner: str, name: str | None) -> Sequence[Problem]:
+    """Why a definition of that owner must not name the group."""
+    if name is None or reader.groups_named(owner, [name]):
+        return ()
+    known = [one.name for one in reader.groups([owner])]
+    message = (
+        f"{owner} has no group of that name; {_hint(name, known)}; "
+        f"noonday group set {name} SIZE makes it"
+    )
+    return [Problem("policies.group", message, name)]
+
+
 def read_calendars(engine: Engine, owner: str, names: tuple[str, ...]) -> Named:
     """The same without a lock, for who only asks."""
     if not names:
@@ -74,12 +97,15 @@ def _named(
 
 
 def _unknown(owner: str, name: str, known: Sequence[str]) -> Problem:
+    message = f"{owner} has no calendar of that name; {_hint(name, known)}"
+    return Problem("schedule.exclude", message, name)
+
+
+def _hint(name: str, known: Sequence[str]) -> str:
     near = difflib.get_close_matches(name, known, n=3)
     if near:
-        hint = f"did you mean {' or '.join(near)}?"
-    else:
-        hint = f"there are {', '.join(known[:10])}" if known else "it has none yet"
-    return Problem("schedule.exclude", f"{owner} has no calendar of that name; {hint}", name)
+        return f"did you mean {' or '.join(near)}?"
+    return f"there are {', '.join(known[:10])}" if known else "it has none yet"
 
 
 def _is_crowded(tx: Transaction, owner: str, name: str, job_id: str | None) -> bool:

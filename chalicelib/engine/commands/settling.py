@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from chalicelib.engine.access import find_job, lock_job
@@ -51,11 +51,11 @@ def execute(
     effect: Effect,
     *,
     settle: bool = True,
-    first: Callable[[Transaction], None] | None = None,
+    first: Callable[[Transaction], Sequence[str]] | None = None,
 ) -> Job:
     """Run the command in one transaction; afterwards ring for what it left due.
 
-    ``first`` takes the locks that come before the job's.
+    ``first`` takes the locks that come before those of groups; it returns further groups to lock.
 
     ``effect`` gets the settled job in its new state, and the time; it returns the job to be saved.
     Without ``settle`` it disposes of [cursor, now) itself.
@@ -66,9 +66,8 @@ def execute(
 
     def unit(tx: Transaction) -> Changed:
         now = engine.clock.now_ms()
-        if first is not None:
-            first(tx)
-        lock_groups_of(tx, command.principal, command.job_ref)
+        further = first(tx) if first is not None else ()
+        lock_groups_of(tx, command.principal, command.job_ref, further)
         job = lock_job(tx, command.principal, command.job_ref, command.role)
         check_edit(job, command.if_match)
         after = move_job(job.state, command.event)
@@ -91,10 +90,13 @@ def execute(
     return changed.job
 
 
-def lock_groups_of(tx: Transaction, principal: Principal, job_ref: str) -> None:
-    """The groups that instances of the job may hold slots of, or give them back to: before the job."""
+def lock_groups_of(
+    tx: Transaction, principal: Principal, job_ref: str, further: Sequence[str] = ()
+) -> None:
+    """The groups that instances of the job may hold slots of, or give them back to: before the job, and
+    together with ``further`` ones, because groups are locked in order of their names."""
     job = find_job(tx, principal, job_ref)
-    held = {one.group for one in tx.slots_of_waiting(job.id, held=False)} | {job.group}
+    held = {one.group for one in tx.slots_of_waiting(job.id, held=False)} | {job.group, *further}
     tx.lock_groups((job.owner, name) for name in held if name is not None)
 
 

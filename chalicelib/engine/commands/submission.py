@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from pydantic import ValidationError
 
 from chalicelib.engine.access import choose_owner, find_job, require
-from chalicelib.engine.commands.naming import Named, name_calendars, read_calendars
+from chalicelib.engine.commands.naming import (
+    Named,
+    group_problems,
+    name_calendars,
+    name_group,
+    read_calendars,
+)
 from chalicelib.engine.commands.settling import (
     Changed,
     Command,
@@ -47,7 +53,11 @@ def check(
     """
     chosen = choose_owner(principal, owner)
     require(principal, chosen, Role.OWNER)
-    named = read_calendars(engine, chosen, definition.schedule.exclude)
+    group = definition.policies.group
+    named = _also(
+        read_calendars(engine, chosen, definition.schedule.exclude),
+        engine.store.read(lambda reader: group_problems(reader, chosen, group)),
+    )
     checked = _checked(engine, definition, named, chosen, engine.clock.now_ms())
     if engine.store.read(lambda reader: reader.job_named(definition.name, [chosen])):
         raise NameTaken(f"{chosen} already has a job named {definition.name!r}")
@@ -78,6 +88,7 @@ def submit(
     def unit(tx: Transaction) -> Job:
         now = engine.clock.now_ms()
         named = name_calendars(tx, chosen, definition.schedule.exclude)
+        named = _also(named, name_group(tx, chosen, definition.policies.group))
         stored = _checked(engine, definition, named, chosen, now)
         job = replace(
             _new_job(job_id, chosen, principal, stored, now), calendars_json=named.snapshot
@@ -161,20 +172,24 @@ def _revise(
 ) -> Job:
     """``revised`` makes the new definition from the job as it is under the lock.
 
-    Calendars are locked before the job, so what it will name is foreseen from the job as it is before.
+    Calendars and groups are locked before the job, so what it will name is foreseen from the job as it is
+    before.
     """
-    foreseen: list[Named] = []
+    foreseen: list[tuple[Named, str | None]] = []
 
-    def first(tx: Transaction) -> None:
+    def first(tx: Transaction) -> Sequence[str]:
         job = find_job(tx, principal, job_ref)
         require(principal, job.owner, Role.OWNER)
-        names = revised(job).schedule.exclude
-        foreseen[:] = [name_calendars(tx, job.owner, names, job_id=job.id)]
+        wanted = revised(job)
+        named = name_calendars(tx, job.owner, wanted.schedule.exclude, job_id=job.id)
+        foreseen[:] = [(named, wanted.policies.group)]
+        return [wanted.policies.group] if wanted.policies.group else []
 
     def effect(tx: Transaction, job: Job, now: int) -> Changed:
         wanted = _with_start_of(job, revised(job))
-        [named] = foreseen
-        if wanted.schedule.exclude != named.names:
+        [(calendars, group)] = foreseen
+        named = _also(calendars, group_problems(tx, job.owner, group))
+        if (wanted.schedule.exclude, wanted.policies.group) != (named.names, group):
             raise Conflict(f"{job.name} was changed at this moment; read it again and decide anew")
         stored = _checked(engine, wanted, named, job.owner, now)
         if stored.to_json() == job.definition_json:
@@ -198,6 +213,10 @@ def _revise(
 
     command = Command(principal, JobEvent.UPDATE, job_ref, Role.OWNER, reason, if_match)
     return execute(engine, command, effect, first=first)
+
+
+def _also(named: Named, problems: Sequence[Problem]) -> Named:
+    return replace(named, problems=(*named.problems, *problems))
 
 
 def _with_start_of(job: Job, definition: Definition) -> Definition:

@@ -2,4 +2,4 @@
 ALTER TABLE scheduler_jobs
   ADD COLUMN grp VARCHAR(100),
   ADD COLUMN streak INT NOT NULL DEFAULT 0,
-  ADD KEY scheduler_jobs_group (owner, grp);
+  ADD KEY scheduler_jobs_group (owner, grp, id);
