@@ -17,6 +17,7 @@ from chalicelib.api import (
     people,
     schedules,
     service,
+    statistics,
 )
 from chalicelib.api.refusals import as_problems
 from chalicelib.api.resource import Operation, Resource
@@ -32,6 +33,7 @@ RESOURCES: Sequence[Resource] = tuple(
         calendars,
         groups,
         history,
+        statistics,
         people,
         service,
     )

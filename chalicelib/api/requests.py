@@ -160,6 +160,17 @@ class InstancesQuery(PageQuery):
     to: Instant | None = Field(None, description="to here, exclusive")
 
 
+class StatisticsQuery(Query):
+    by: Literal["job", "owner", "day"] | None = Field(
+        None, description="Also told apart by this; a day is one of UTC"
+    )
+    kind: Annotated[InstanceKind, BeforeValidator(upper)] | None = None
+    from_: Instant | None = Field(
+        None, alias="from", description="Nominal times from here; seven days before the end"
+    )
+    to: Instant | None = Field(None, description="to here, exclusive; now if absent")
+
+
 class AllInstancesQuery(InstancesQuery):
     job: str | None = Field(None, description="Id or name of a job")
 

@@ -51,3 +51,15 @@ class BackfillFilter:
     state: tuple[str, ...] = ()
     after: str | None = None
     limit: int = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatisticsFilter:
+    """[from_ms, to_ms) of nominal time. ``limit``: at most so many rows of each kind."""
+
+    owner: str | None = None
+    job_id: str | None = None
+    kind: str | None = None
+    from_ms: int
+    to_ms: int
+    limit: int

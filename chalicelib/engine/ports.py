@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeVar
 from chalicelib.engine.backfill_ports import BackfillReader, BackfillTransaction
 from chalicelib.engine.facts import Fact
 from chalicelib.engine.filters import EventFilter, InstanceFilter, JobFilter
+from chalicelib.engine.history_ports import HistoryReader
 from chalicelib.engine.outcomes import Outcome, Style
 from chalicelib.model.calendar import StoredCalendar
 from chalicelib.model.event import Event
@@ -80,7 +81,7 @@ GroupKey = tuple[str, str]
 """A concurrency group: its owner and its name."""
 
 
-class Reader(BackfillReader, Protocol):
+class Reader(BackfillReader, HistoryReader, Protocol):
     """Questions. ``owners`` limits what is seen; None sees all (admins and the engine itself)."""
 
     def job(self, job_id: str, owners: Sequence[str] | None) -> Job | None:

@@ -10,6 +10,8 @@ from chalicelib.store.rows import as_list
 
 AFTER_ALL = "g" * 32
 """Greater than every id."""
+LATEST_MS = (1 << 48) - 1
+"""An instance's id has 48 bits for its nominal time."""
 
 
 def as_owners(owners: Sequence[str] | None) -> str | None:
@@ -37,3 +39,8 @@ def as_cursor(after: str | None) -> str | None:
             [Problem("after", "is no id; pass the one that the last page ended with", after)]
         )
     return after
+
+
+def first_id(nominal_ms: int) -> str:
+    """The least id that an instance of that nominal time or a later one can have."""
+    return AFTER_ALL if nominal_ms > LATEST_MS else f"{max(nominal_ms, 0):012x}"

@@ -17,15 +17,21 @@ from chalicelib.model.states import GroupPlace, Role
 from chalicelib.store import rows
 from chalicelib.store.backfills import BackfillReads
 from chalicelib.store.driver import Row
-from chalicelib.store.paging import AFTER_ALL, as_cursor, as_owners, each_state, one_by_one
+from chalicelib.store.history import HistoryReads
+from chalicelib.store.paging import (
+    AFTER_ALL,
+    LATEST_MS,
+    as_cursor,
+    as_owners,
+    each_state,
+    first_id,
+    one_by_one,
+)
 from chalicelib.store.rows import as_list, batches, grouped
 from chalicelib.store.session import Session
 
-LATEST_MS = (1 << 48) - 1
-"""An instance's id has 48 bits for its nominal time."""
 
-
-class SqlReader(BackfillReads):
+class SqlReader(BackfillReads, HistoryReads):
     """The ``Reader`` port."""
 
     def __init__(self, session: Session) -> None:
@@ -244,7 +250,4 @@ class SqlReader(BackfillReads):
 
 
 def _first_id(nominal_ms: int | None) -> str | None:
-    """The least id that an instance of that nominal time or a later one can have."""
-    if nominal_ms is None:
-        return None
-    return AFTER_ALL if nominal_ms > LATEST_MS else f"{max(nominal_ms, 0):012x}"
+    return None if nominal_ms is None else first_id(nominal_ms)

@@ -352,3 +352,18 @@ def test_a_backfill_is_planned_watched_and_shown(
     ahead = noonday("backfill", "create", "past", "--from", "2026-11-20", "--to", "2027-01-01")
     assert ahead.code == 1
     assert "lies ahead: it is 2026-11-24T" in ahead.err
+
+
+def test_how_well_it_went(noonday: Noonday, write: Callable[..., str]) -> None:
+    ok(noonday("job", "submit", write("well")))
+    ok(noonday("job", "trigger", "well", "--wait"))
+    ok(noonday("job", "submit", write("ill", "false")))
+    assert noonday("job", "trigger", "ill", "--wait").code == 5
+    table = ok(noonday("stats", "--by", "job")).out
+    rows = {line.split()[0]: line for line in table.splitlines() if line.strip()}
+    assert "100.0 %" in rows["well"]
+    assert " 0.0 %" in rows["ill"]
+    told = ok(noonday("stats", "ill", "-o", "json")).document
+    assert told["total"]["states"] == {"FAILED": 1}
+    assert (told["failures_in_a_row"], told["sample"]["cut"]) == (1, False)
+    assert noonday("stats", "nobody").code == 3

@@ -14,7 +14,13 @@ from typing import Any
 
 import pytest
 
-from chalicelib.engine.filters import BackfillFilter, EventFilter, InstanceFilter, JobFilter
+from chalicelib.engine.filters import (
+    BackfillFilter,
+    EventFilter,
+    InstanceFilter,
+    JobFilter,
+    StatisticsFilter,
+)
 from chalicelib.engine.ports import Reader, Transaction
 from chalicelib.model.backfill import BackfillState
 from chalicelib.model.instance import Instance
@@ -169,6 +175,8 @@ def reads() -> dict[str, Callable[[Reader], object]]:
         return lambda reader: reader.backfills(BackfillFilter(limit=20, **wanted), owners)
 
     return {
+        **samples(),
+        "skip page": lambda reader: reader.skip_page(an_id(3), NOON + 90 * MINUTE, 20),
         "job": lambda reader: reader.job(an_id(3), ["red", "blue"]),
         "job named": lambda reader: reader.job_named("job-3", None),
         "job named of": lambda reader: reader.job_named("job-3", ["blue", "red"]),
@@ -223,6 +231,27 @@ def reads() -> dict[str, Callable[[Reader], object]]:
         "principal": lambda reader: reader.principal("ab" * 32),
         "memberships": lambda reader: reader.memberships("red"),
     }
+
+
+def samples() -> dict[str, Callable[[Reader], object]]:
+    """What statistics are made of; here twenty rows of each, there 10,001."""
+
+    def wanted(**changes: Any) -> StatisticsFilter:
+        span = {"from_ms": NOON + 3 * MINUTE, "to_ms": NOON + EACH * MINUTE, "limit": 20}
+        return StatisticsFilter(**{**span, **changes})
+
+    found: dict[str, Callable[[Reader], object]] = {}
+    for name, changes, owners in (
+        ("all", {}, None),
+        ("of owners", {}, ["red", "blue"]),
+        ("of job", {"job_id": an_id(30)}, None),
+    ):
+        sample = wanted(**changes)
+        ended = replace(sample, to_ms=NOON + (EACH - 2) * MINUTE)
+        found[f"finished {name}"] = lambda r, s=ended, o=owners: r.finished(s, o)  # type: ignore[misc]
+        found[f"unfinished {name}"] = lambda r, s=sample, o=owners: r.unfinished(s, o)  # type: ignore[misc]
+        found[f"skipped {name}"] = lambda r, s=sample, o=owners: r.skipped(s, o)  # type: ignore[misc]
+    return found
 
 
 def writes() -> dict[str, Callable[[Transaction], object]]:

@@ -1,0 +1,68 @@
+"""Questions about what was: samples for statistics, skip ranges."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from chalicelib.engine.filters import StatisticsFilter
+from chalicelib.engine.statistics import Finished, Skipped, Unfinished
+from chalicelib.model.job import SkipRange
+from chalicelib.store import rows
+from chalicelib.store.driver import Row
+from chalicelib.store.paging import first_id, one_by_one
+from chalicelib.store.session import Session
+
+
+class HistoryReads:
+    """The ``HistoryReader`` port."""
+
+    _session: Session
+
+    def finished(
+        self, wanted: StatisticsFilter, owners: Sequence[str] | None
+    ) -> Sequence[Finished]:
+        found = [Finished(*row) for row in self._sample("finished", wanted, owners)]
+        return sorted(found, key=lambda one: (-one.nominal_ms, one.job_id))[: wanted.limit]
+
+    def unfinished(
+        self, wanted: StatisticsFilter, owners: Sequence[str] | None
+    ) -> Sequence[Unfinished]:
+        found = [Unfinished(*row) for row in self._sample("unfinished", wanted, owners)]
+        return found[: wanted.limit]
+
+    def skipped(self, wanted: StatisticsFilter, owners: Sequence[str] | None) -> Sequence[Skipped]:
+        found = [
+            Skipped(owner, rows.skip_range_of(tuple(span)))
+            for owner, *span in self._sample("skipped", wanted, owners)
+        ]
+        return found[: wanted.limit]
+
+    def skip_page(self, job_id: str, before_ms: int, limit: int) -> Sequence[SkipRange]:
+        found = self._session.query("skip_page", job_id=job_id, before_ms=before_ms, limit=limit)
+        return [rows.skip_range_of(row) for row in found]
+
+    def _sample(
+        self, name: str, wanted: StatisticsFilter, owners: Sequence[str] | None
+    ) -> Iterator[Row]:
+        for scope in _scopes(wanted, owners):
+            yield from self._session.query(
+                name,
+                from_ms=wanted.from_ms,
+                to_ms=wanted.to_ms,
+                from_id=first_id(wanted.from_ms),
+                to_id=first_id(wanted.to_ms),
+                kind=wanted.kind,
+                limit=wanted.limit,
+                **scope,
+            )
+
+
+def _scopes(wanted: StatisticsFilter, owners: Sequence[str] | None) -> Iterator[dict[str, Any]]:
+    """What to ask for, each with an index of its own: the job, else every owner, else all."""
+    if wanted.job_id is not None:
+        yield {"job_id": wanted.job_id}
+        return
+    for owner in one_by_one(wanted.owner, owners):
+        whose = {"of_all": True} if owner is None else {"owner": owner, "of_owner": True}
+        yield {**whose, "of_many": True}
