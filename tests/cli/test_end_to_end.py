@@ -357,7 +357,7 @@ def test_a_backfill_is_planned_watched_and_shown(
 def test_how_well_it_went(noonday: Noonday, write: Callable[..., str]) -> None:
     ok(noonday("job", "submit", write("well")))
     ok(noonday("job", "trigger", "well", "--wait"))
-    ok(noonday("job", "submit", write("ill", "false")))
+    ok(noonday("job", "submit", write("ill", 'sh, -c, "exit 3"')))
     assert noonday("job", "trigger", "ill", "--wait").code == 5
     table = ok(noonday("stats", "--by", "job")).out
     rows = {line.split()[0]: line for line in table.splitlines() if line.strip()}
