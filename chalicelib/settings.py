@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from chalicelib.model.owner import MOST_BACKFILL, MOST_JOBS, MOST_WAITING, Quotas
+
 SETTINGS: Mapping[str, tuple[str | None, str]] = {
     "NOONDAY_AUTH": (None, "who vouches for a principal: local (tokens of the store); required"),
     "NOONDAY_DATABASE": (
@@ -44,6 +46,15 @@ SETTINGS: Mapping[str, tuple[str | None, str]] = {
     "NOONDAY_GRACE": (
         "20",
         "0 to 600: seconds that the embedded server lets runs finish at its end",
+    ),
+    "NOONDAY_MAX_JOBS": (
+        "10000",
+        "0 to 1000000: jobs of an owner, deleted ones left out, where an admin set no limit of its own",
+    ),
+    "NOONDAY_MAX_WAITING": ("100000", "0 to 10000000: its instances that wait, in the same way"),
+    "NOONDAY_MAX_BACKFILL": (
+        "10000",
+        "0 to 100000: nominal times of one backfill, in the same way",
     ),
     "NOONDAY_TOKEN": (
         None,
@@ -100,6 +111,7 @@ class Settings:
     process: bool
     workers: int
     grace_s: int
+    quotas: Quotas
     token: str | None = field(repr=False)
     log: str
     warnings: tuple[str, ...]
@@ -134,6 +146,11 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         process=_choice(environ, "NOONDAY_PROCESS", ("on", "off")) == "on",
         workers=_number(environ, "NOONDAY_WORKERS", 1, 256),
         grace_s=_number(environ, "NOONDAY_GRACE", 0, 600),
+        quotas=Quotas(
+            jobs=_number(environ, "NOONDAY_MAX_JOBS", 0, MOST_JOBS),
+            waiting=_number(environ, "NOONDAY_MAX_WAITING", 0, MOST_WAITING),
+            backfill=_number(environ, "NOONDAY_MAX_BACKFILL", 0, MOST_BACKFILL),
+        ),
         token=_token(environ),
         log=_choice(environ, "NOONDAY_LOG", ("debug", "info", "error", "off")),
         warnings=tuple(_mistyped(environ)),

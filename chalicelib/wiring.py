@@ -57,6 +57,7 @@ def compose(
         artifacts=targets,
         stops=transport.stops,
         listener=log,
+        quotas=settings.quotas,
     )
     return Noonday(settings, engine, store, targets, log)
 

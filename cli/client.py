@@ -22,6 +22,7 @@ _HINTS = {
     "stale_edit": "somebody changed it meanwhile: look at it again, then repeat your change",
     "name_taken": "noonday job update FILE changes the job that is there",
     "already_exists": "noonday instance rerun JOB@TIME runs it again",
+    "quota_exceeded": "noonday owner show OWNER tells what there may be, and what there is",
 }
 
 

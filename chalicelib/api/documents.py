@@ -273,6 +273,38 @@ class OwnerDocument(Answer):
     name: str
 
 
+class LimitsDocument(Answer):
+    """``max_backfill``: nominal times of one backfill."""
+
+    max_jobs: int
+    max_waiting: int
+    max_backfill: int
+
+
+class OwnLimitsDocument(Answer):
+    max_jobs: int | None
+    max_waiting: int | None
+    max_backfill: int | None
+
+
+class UseDocument(Answer):
+    jobs: int = Field(description="Jobs that are not deleted")
+    waiting: int = Field(description="Instances in WAITING")
+
+
+class OwnerQuotasDocument(Answer):
+    """An owner, what it may have, and what it has."""
+
+    name: str
+    created_ms: Ms
+    created_time: Time
+    limits: LimitsDocument = Field(description="What holds")
+    own_limits: OwnLimitsDocument = Field(
+        description="What an admin set for this owner; null: the installation's default holds"
+    )
+    used: UseDocument
+
+
 class OwnerPage(Answer):
     items: list[OwnerDocument]
     next: None = None

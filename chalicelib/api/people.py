@@ -6,17 +6,23 @@ from chalice.app import Response
 
 from chalicelib.api.call import Call
 from chalicelib.api.documents import (
+    LimitsDocument,
     MemberDocument,
     MemberPage,
     OwnerDocument,
     OwnerPage,
+    OwnerQuotasDocument,
+    OwnLimitsDocument,
     TokenDocument,
+    UseDocument,
     WhoDocument,
+    twins,
 )
 from chalicelib.api.rendering import answer, listed
-from chalicelib.api.requests import MemberBody, OwnerBody, Query, TokenBody
+from chalicelib.api.requests import MemberBody, OwnerBody, Query, QuotasBody, TokenBody
 from chalicelib.api.resource import Resource
 from chalicelib.engine import commands, queries
+from chalicelib.engine.views import OwnerView
 
 resource = Resource(__name__, "people")
 
@@ -39,7 +45,44 @@ def list_owners(call: Call, query: Query) -> Response:  # noqa: ARG001 -- checke
 def create_owner(call: Call, body: OwnerBody, query: Query) -> Response:  # noqa: ARG001
     """Create an owner; one that exists is no error."""
     name = commands.create_owner(call.engine, call.principal, body.name)
-    return answer(OwnerDocument(name=name), 201, Location=f"/owners/{name}/members")
+    return answer(OwnerDocument(name=name), 201, Location=f"/owners/{name}")
+
+
+@resource.route("GET", "/owners/{owner}", {200: OwnerQuotasDocument}, refusals=frozenset({404}))
+def show_owner(call: Call) -> Response:
+    """An owner: what it may have at most, and what it has."""
+    return answer(_owner(queries.owner(call.engine, call.principal, call.path["owner"])))
+
+
+@resource.route(
+    "PATCH", "/owners/{owner}", {200: OwnerQuotasDocument}, refusals=frozenset({403, 404})
+)
+def set_quotas(call: Call, body: QuotasBody) -> Response:
+    """Change what an owner may have at most; null restores the installation's default.
+
+    What it has beyond a lowered limit stays, and nothing is added until there is room.
+    """
+    limits = body.model_dump(exclude_unset=True)
+    return answer(
+        _owner(commands.set_quotas(call.engine, call.principal, call.path["owner"], limits))
+    )
+
+
+def _owner(view: OwnerView) -> OwnerQuotasDocument:
+    owner, quotas = view.owner, view.quotas
+    return OwnerQuotasDocument(
+        name=owner.name,
+        limits=LimitsDocument(
+            max_jobs=quotas.jobs, max_waiting=quotas.waiting, max_backfill=quotas.backfill
+        ),
+        own_limits=OwnLimitsDocument(
+            max_jobs=owner.max_jobs,
+            max_waiting=owner.max_waiting,
+            max_backfill=owner.max_backfill,
+        ),
+        used=UseDocument(**view.used),
+        **twins(created=owner.created_ms),
+    )
 
 
 @resource.route("GET", "/owners/{owner}/members", {200: MemberPage}, refusals=frozenset({403, 404}))

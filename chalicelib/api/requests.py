@@ -11,6 +11,7 @@ from chalicelib.model.document import Document
 from chalicelib.model.group import LARGEST
 from chalicelib.model.identity import is_id
 from chalicelib.model.instants import parse_instant, zone
+from chalicelib.model.owner import MOST_BACKFILL, MOST_JOBS, MOST_WAITING
 from chalicelib.model.schedule import Schedule
 from chalicelib.model.states import InstanceKind, InstanceState, JobState, Role
 
@@ -99,6 +100,14 @@ class GroupBody(Document, defer_build=True):
 
 class OwnerBody(Document, defer_build=True):
     name: str
+
+
+class QuotasBody(Document, defer_build=True):
+    """What is named changes; null: the installation's default."""
+
+    max_jobs: int | None = Field(None, ge=0, le=MOST_JOBS)
+    max_waiting: int | None = Field(None, ge=0, le=MOST_WAITING)
+    max_backfill: int | None = Field(None, ge=0, le=MOST_BACKFILL)
 
 
 class MemberBody(Document, defer_build=True):

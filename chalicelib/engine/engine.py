@@ -1,4 +1,7 @@
-"""The engine: nothing but its ports. Use cases are functions that take it first."""
+"""The engine: nothing but its ports. Use cases are functions that take it first.
+
+``quotas``: what an owner may have that has no limits of its own.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ from chalicelib.engine.ports import (
     Store,
     Targets,
 )
+from chalicelib.model.owner import USUAL, Quotas
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,3 +34,4 @@ class Engine:
     artifacts: Artifacts
     stops: Stops
     listener: Listener
+    quotas: Quotas = USUAL

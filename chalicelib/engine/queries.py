@@ -12,7 +12,8 @@ from chalicelib.engine.disposition import timetable_of
 from chalicelib.engine.engine import Engine
 from chalicelib.engine.filters import BackfillFilter, EventFilter, InstanceFilter, JobFilter
 from chalicelib.engine.ports import Reader
-from chalicelib.engine.views import BackfillView, InstanceView, Page
+from chalicelib.engine.quotas import use_of
+from chalicelib.engine.views import BackfillView, InstanceView, OwnerView, Page
 from chalicelib.model.backfill import Backfill
 from chalicelib.model.calendar import StoredCalendar
 from chalicelib.model.errors import InvalidInput, NotFound
@@ -198,6 +199,22 @@ def calendar(
 def owners(engine: Engine, principal: Principal) -> Sequence[str]:
     every = engine.store.read(lambda reader: reader.owners())
     return [name for name in every if principal.admin or name in principal.roles]
+
+
+def owner(engine: Engine, principal: Principal, name: str) -> OwnerView:
+    """What the owner may have, and what it has.
+
+    Raises:
+        NotFound: there is no such owner, for this principal.
+    """
+
+    def work(reader: Reader) -> OwnerView:
+        found = reader.owner(name) if principal.admin or name in principal.roles else None
+        if found is None:
+            raise NotFound(f"there is no owner {name!r}")
+        return OwnerView(found, found.quotas(engine.quotas), use_of(reader, name))
+
+    return engine.store.read(work)
 
 
 def members(engine: Engine, principal: Principal, owner: str) -> Sequence[Membership]:

@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 from chalicelib.model.backfill import Backfill, BackfillState
 from chalicelib.model.instance import Instance, Run
 from chalicelib.model.job import Job
+from chalicelib.model.owner import Owner, Quotas
 from chalicelib.model.states import TERMINAL, InstanceState, JobState
 
 T = TypeVar("T")
@@ -62,6 +63,15 @@ class BackfillView:
         if self.backfill.error is not None:
             return f"it could not go on, and is tried again: {self.backfill.error}"
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerView:
+    """``quotas``: what holds for it. ``used``: what it has of ``jobs`` and ``waiting``."""
+
+    owner: Owner
+    quotas: Quotas
+    used: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,6 +101,12 @@ class AlreadyExists(Conflict):
     code = "already_exists"
 
 
+class QuotaExceeded(Conflict):
+    """The owner has as much as it may have; the message names the limit and who can raise it."""
+
+    code = "quota_exceeded"
+
+
 class StaleEdit(Conflict):
     """If-Match named an older edit than the present one."""
 

@@ -18,6 +18,7 @@ from chalicelib.store import rows
 from chalicelib.store.backfills import BackfillReads
 from chalicelib.store.driver import Row
 from chalicelib.store.history import HistoryReads
+from chalicelib.store.owners import OwnerReads
 from chalicelib.store.paging import (
     AFTER_ALL,
     LATEST_MS,
@@ -31,7 +32,7 @@ from chalicelib.store.rows import as_list, batches, grouped
 from chalicelib.store.session import Session
 
 
-class SqlReader(BackfillReads, HistoryReads):
+class SqlReader(BackfillReads, HistoryReads, OwnerReads):
     """The ``Reader`` port."""
 
     def __init__(self, session: Session) -> None:

@@ -18,13 +18,14 @@ from chalicelib.store import rows
 from chalicelib.store.backfills import BackfillWrites
 from chalicelib.store.driver import Row
 from chalicelib.store.failures import ConstraintViolated, Duplicate
+from chalicelib.store.owners import OwnerWrites
 from chalicelib.store.reader import SqlReader
 
 V = TypeVar("V", Job, Instance)
 _NOMINAL_PAGE = 1000
 
 
-class SqlTransaction(SqlReader, BackfillWrites):
+class SqlTransaction(SqlReader, BackfillWrites, OwnerWrites):
     """The ``Transaction`` port."""
 
     def lock_jobs(self, ids: Iterable[str]) -> Sequence[Job]:

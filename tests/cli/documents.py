@@ -147,6 +147,18 @@ def an_event(**changed: Any) -> dict[str, Any]:
     return event | changed
 
 
+def an_owner(**changed: Any) -> dict[str, Any]:
+    return {
+        "name": "a",
+        "created_ms": NOW,
+        "created_time": "2026-11-24T06:00:00Z",
+        "limits": {"max_jobs": 7, "max_waiting": 100_000, "max_backfill": 10_000},
+        "own_limits": {"max_jobs": 7, "max_waiting": None, "max_backfill": None},
+        "used": {"jobs": 5, "waiting": 12},
+        **changed,
+    }
+
+
 def a_page(*items: dict[str, Any], following: str | None = None) -> dict[str, Any]:
     return {"items": list(items), "next": following}
 

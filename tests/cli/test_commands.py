@@ -17,6 +17,7 @@ from tests.cli.documents import (
     a_problem,
     an_event,
     an_instance,
+    an_owner,
 )
 from tests.cli.stand_in import Answer, StandIn
 
@@ -209,6 +210,8 @@ def test_without_a_token_the_hint_says_where_it_comes_from(run: Run, server: Sta
         ("POST /schedule/preview", "schedule explain PT5M", a_preview("x")),
         ("GET /owners", "owner list", a_page({"name": "demo"})),
         ("POST /owners", "owner create demo", {"name": "demo"}),
+        ("GET /owners/a", "owner show a", an_owner()),
+        ("PATCH /owners/a", "owner set a --max-jobs 7 --max-waiting default", an_owner()),
         ("GET /owners/a/members", "owner members a", a_page({"principal": "p", "role": "viewer"})),
         ("PUT /owners/a/members/p", "owner grant a p viewer", {"principal": "p", "role": "viewer"}),
         ("POST /tokens", "owner token p", {"principal": "p", "token": "t"}),

@@ -19,7 +19,7 @@ from chalicelib.engine.ports import Remembered
 from chalicelib.engine.views import BackfillView
 from chalicelib.model.backfill import Action, Backfill, BackfillState
 from chalicelib.model.calendar import Calendar
-from chalicelib.model.errors import Forbidden, InvalidInput, NotFound, WrongState
+from chalicelib.model.errors import Forbidden, InvalidInput, NotFound, QuotaExceeded, WrongState
 from chalicelib.model.instance import Instance
 from chalicelib.model.job import Job, SkipRange
 from chalicelib.model.principal import Principal
@@ -500,7 +500,7 @@ def test_what_cannot_be_had_is_refused_by_field(
 
 def test_too_many_times_are_refused(world: World) -> None:
     job = a_past(world, schedule={"every": "PT1S", "start": START})
-    with pytest.raises(InvalidInput, match="more than 10000"):
+    with pytest.raises(QuotaExceeded, match="more than the 10000"):
         backfill(world, job)
 
 

@@ -6,10 +6,18 @@ import pytest
 
 from chalicelib.engine.ports import Remembered, Transaction
 from chalicelib.model.errors import AlreadyExists
+from chalicelib.model.owner import Owner
 from chalicelib.model.principal import Membership, Principal
-from chalicelib.model.states import Role
+from chalicelib.model.states import InstanceState, JobState, Role
 from chalicelib.store import SqlStore
-from tests.store.builders import NOON
+from tests.store.builders import (
+    NOON,
+    a_job,
+    an_id,
+    an_instance,
+    insert_instances,
+    insert_jobs,
+)
 
 HASH = "ab" * 32
 
@@ -44,6 +52,32 @@ def test_owners_are_made_once(store: SqlStore) -> None:
     for name in ("red", "blue", "red"):
         store.transact(lambda tx, name=name: tx.insert_owner(name, NOON))  # type: ignore[misc]
     assert store.read(lambda r: r.owners()) == ["blue", "red"]
+
+
+def test_owners_have_limits_of_their_own(store: SqlStore) -> None:
+    for name in ("red", "blue"):
+        store.transact(lambda tx, name=name: tx.insert_owner(name, NOON))  # type: ignore[misc]
+    plain = Owner(name="red", created_ms=NOON)
+    assert store.read(lambda r: r.owner("red")) == plain
+    limited = Owner(name="red", created_ms=NOON, max_jobs=0, max_waiting=5)
+    store.transact(lambda tx: tx.save_owner(limited))
+    locked = store.transact(lambda tx: tx.lock_owners(["red", "green", "blue"]))
+    assert locked == [Owner(name="blue", created_ms=NOON), limited]
+    store.transact(lambda tx: tx.save_owner(plain))
+    assert store.read(lambda r: r.owner("red")) == plain
+    assert store.read(lambda r: r.owner("green")) is None
+
+
+def test_what_owners_have_is_counted(store: SqlStore) -> None:
+    insert_jobs(store, a_job(1, owner="red"), a_job(2, owner="red"), a_job(3, owner="blue"))
+    gone = a_job(4, owner="red", state=JobState.DELETED, wake_ms=None)
+    insert_jobs(store, gone)
+    waiting = [an_instance(n, an_id(1), owner="red") for n in range(3)]
+    running = an_instance(4, an_id(2), owner="red", state=InstanceState.RUNNING)
+    insert_instances(store, *waiting, running, an_instance(1, an_id(3), owner="blue"))
+    assert [store.read(lambda r, o=o: r.job_count(o)) for o in ("red", "blue", "x")] == [2, 1, 0]  # type: ignore[misc]
+    counts = store.read(lambda r: r.waiting_counts(["red", "blue", "x"]))
+    assert counts == {"red": 3, "blue": 1, "x": 0}
 
 
 def test_memberships_change_and_end(store: SqlStore) -> None:

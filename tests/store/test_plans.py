@@ -25,6 +25,7 @@ from chalicelib.engine.ports import Reader, Transaction
 from chalicelib.model.backfill import BackfillState
 from chalicelib.model.instance import Instance
 from chalicelib.model.job import SkipRange
+from chalicelib.model.owner import Owner
 from chalicelib.model.states import GroupPlace, InstanceState
 from chalicelib.store import SqlStore
 from chalicelib.store.driver import Driver, Link, Parameters, Row
@@ -229,6 +230,8 @@ def reads() -> dict[str, Callable[[Reader], object]]:
         "next wakes": lambda reader: reader.next_wakes(NOON * 2),
         "remembered": lambda reader: reader.remembered("ada", "key"),
         "principal": lambda reader: reader.principal("ab" * 32),
+        "owner": lambda reader: reader.owner("red"),
+        "job count": lambda reader: reader.job_count("red"),
         "memberships": lambda reader: reader.memberships("red"),
     }
 
@@ -259,6 +262,9 @@ def writes() -> dict[str, Callable[[Transaction], object]]:
     ids = [one.id for one in some]
     jobs = [an_id(4), an_id(5)]
     return {
+        "lock owners": lambda tx: tx.lock_owners(["blue", "red"]),
+        "save owner": lambda tx: tx.save_owner(Owner(name="red", created_ms=NOON)),
+        "waiting counts": lambda tx: tx.waiting_counts(["blue", "red"]),
         "lock calendars": lambda tx: tx.lock_calendars("red", ["c", "d"]),
         "delete calendar": lambda tx: tx.delete_calendar("red", "c"),
         "delete group": lambda tx: tx.delete_group("red", "g"),

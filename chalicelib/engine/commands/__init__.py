@@ -17,6 +17,7 @@ from chalicelib.engine.commands.people import (
     remove_member,
     set_member,
 )
+from chalicelib.engine.commands.quotas import set_quotas
 from chalicelib.engine.commands.submission import check, patch, submit, update
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "set_calendar",
     "set_group",
     "set_member",
+    "set_quotas",
     "skip",
     "submit",
     "suspend",

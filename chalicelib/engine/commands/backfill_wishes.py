@@ -11,13 +11,11 @@ from chalicelib.engine.commands.instances import checked_parameters
 from chalicelib.engine.disposition import timetable_of
 from chalicelib.model.backfill import Reprocess
 from chalicelib.model.definition import Value
-from chalicelib.model.errors import InvalidInput, Problem, WrongState
+from chalicelib.model.errors import InvalidInput, Problem, QuotaExceeded, WrongState
 from chalicelib.model.instants import format_instant
 from chalicelib.model.job import Job
 from chalicelib.model.states import JobState
 from chalicelib.schedule import Timetable
-
-MAX_TIMES = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +46,8 @@ class Checked:
     parameters_json: str
 
 
-def check_wish(job: Job, wish: Wish, now_ms: int) -> Checked:
-    """The wish, if it can be had."""
+def check_wish(job: Job, wish: Wish, now_ms: int, most: int) -> Checked:
+    """The wish, if it can be had. ``most``: so many nominal times its owner's backfills may have."""
     if job.state is JobState.DELETED:
         raise WrongState(f"the job {job.name} is deleted; it runs no more")
     to_ms = now_ms if wish.to_ms is None else wish.to_ms
@@ -58,8 +56,9 @@ def check_wish(job: Job, wish: Wish, now_ms: int) -> Checked:
     _check_range(job, wish.from_ms, to_ms, now_ms)
     timetable = timetable_of(job)
     found = times(timetable, wish.from_ms, to_ms, newest_first=wish.newest_first)
-    nominal = list(islice(found, MAX_TIMES + 1))
+    nominal = list(islice(found, most + 1))
     _check_count(job, timetable, nominal, wish.from_ms, to_ms)
+    _check_size(job, nominal, most)
     return Checked(wish.from_ms, to_ms, overlap, max_active, nominal, parameters)
 
 
@@ -94,8 +93,12 @@ def _check_count(
         raise InvalidInput(
             [Problem("from", f"no nominal time of {job.name} is in it{hint}", shown)]
         )
-    if len(nominal) > MAX_TIMES:
-        message = (
-            f"more than {MAX_TIMES} nominal times of {job.name} are in it; take a shorter range"
+
+
+def _check_size(job: Job, nominal: Collection[int], most: int) -> None:
+    if len(nominal) > most:
+        raise QuotaExceeded(
+            f"the range holds more than the {most} nominal times that a backfill of {job.owner} may have; "
+            f"take shorter ranges, one after the other, or ask an admin for more: "
+            f"noonday owner set {job.owner} --max-backfill N"
         )
-        raise InvalidInput([Problem("from", message, shown)])

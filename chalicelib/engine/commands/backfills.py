@@ -21,6 +21,7 @@ from chalicelib.engine.engine import Engine
 from chalicelib.engine.facts import Commanded
 from chalicelib.engine.once import Once, transact_once
 from chalicelib.engine.ports import Reader, Remembered, Transaction
+from chalicelib.engine.quotas import lock_owner, quotas_of
 from chalicelib.engine.settle import announce, write_moves
 from chalicelib.engine.stopping import request_stop
 from chalicelib.engine.views import BackfillView
@@ -63,7 +64,7 @@ def plan_backfill(engine: Engine, principal: Principal, job_ref: str, wish: Wish
         now = engine.clock.now_ms()
         job = find_job(reader, principal, job_ref)
         require(principal, job.owner, Role.VIEWER)
-        checked = check_wish(job, wish, now)
+        checked = check_wish(job, wish, now, quotas_of(engine, reader, job.owner).backfill)
         ranges = reader.skip_ranges(job.id, checked.from_ms, checked.to_ms)
         items = considered(reader, job.id, checked.nominal, ranges, wish.reprocess)
         # What the schedule owes up to now exists as soon as the backfill is created.
@@ -86,15 +87,17 @@ def create_backfill(
     """Have the nominal times of a range run, with the job's present revision. The sweep makes them.
 
     Raises:
-        InvalidInput: the range is none, holds no nominal time or too many, or lies ahead; a parameter
-            that the job does not have; limits that do not fit.
+        InvalidInput: the range is none, holds no nominal time, or lies ahead; a parameter that the job
+            does not have; limits that do not fit.
+        QuotaExceeded: it holds more nominal times than the owner's backfills may have.
         WrongState: the job is deleted.
     """
 
     def unit(tx: Transaction) -> BackfillView:
         now = engine.clock.now_ms()
+        owner = lock_owner(engine, tx, find_job(tx, principal, job_ref).owner)
         job = lock_job(tx, principal, job_ref, Role.OPERATOR)
-        checked = check_wish(job, wish, now)
+        checked = check_wish(job, wish, now, owner.quotas(engine.quotas).backfill)
         settled, _ = settle_span(tx, job, now)
         # When to look at the job stays as it is: the sweep arms it anew, or ends its calendar.
         tx.save_jobs([replace(job, cursor_ms=settled.cursor_ms)])

@@ -28,10 +28,12 @@ from chalicelib.engine.consequences import fill_scopes, job_limit
 from chalicelib.engine.disposition import armed
 from chalicelib.engine.engine import Engine
 from chalicelib.engine.once import Once, transact_once
-from chalicelib.engine.ports import Remembered, Transaction
+from chalicelib.engine.ports import Reader, Remembered, Transaction
+from chalicelib.engine.quotas import check_jobs, lock_owner, quotas_of
 from chalicelib.model.definition import Definition
 from chalicelib.model.errors import Conflict, InvalidInput, NameTaken, Problem
 from chalicelib.model.job import Job
+from chalicelib.model.owner import Quotas
 from chalicelib.model.principal import Principal
 from chalicelib.model.states import JobState, Role
 from chalicelib.model.template import problems_in
@@ -50,6 +52,7 @@ def check(
         InvalidInput: all that is wrong with it, each with its field.
         Forbidden: the principal may not submit for that owner.
         NameTaken: the owner has a live job of that name.
+        QuotaExceeded: the owner has as many jobs as it may have.
     """
     chosen = choose_owner(principal, owner)
     require(principal, chosen, Role.OWNER)
@@ -59,9 +62,18 @@ def check(
         engine.store.read(lambda reader: group_problems(reader, chosen, group)),
     )
     checked = _checked(engine, definition, named, chosen, engine.clock.now_ms())
-    if engine.store.read(lambda reader: reader.job_named(definition.name, [chosen])):
-        raise NameTaken(f"{chosen} already has a job named {definition.name!r}")
+    quotas = engine.store.read(lambda reader: quotas_of(engine, reader, chosen))
+    engine.store.read(lambda reader: _check_room(reader, definition.name, chosen, quotas))
     return checked
+
+
+def _check_room(reader: Reader, name: str, owner: str, quotas: Quotas) -> None:
+    """A name that is taken is told first: what is there already may be all that is wanted."""
+    if reader.job_named(name, [owner]):
+        raise NameTaken(
+            f"{owner} has a job named {name} already; update that one, or choose another name"
+        )
+    check_jobs(reader, owner, quotas)
 
 
 def submit(
@@ -77,7 +89,7 @@ def submit(
     """A new job, NEW or at once SCHEDULED.
 
     Raises:
-        InvalidInput, Forbidden, NameTaken, KeyReused: nothing was changed.
+        InvalidInput, Forbidden, NameTaken, QuotaExceeded, KeyReused: nothing was changed.
     """
     chosen = choose_owner(principal, owner)
     require(principal, chosen, Role.OWNER)
@@ -87,6 +99,8 @@ def submit(
 
     def unit(tx: Transaction) -> Job:
         now = engine.clock.now_ms()
+        quotas = lock_owner(engine, tx, chosen).quotas(engine.quotas)
+        _check_room(tx, definition.name, chosen, quotas)
         named = name_calendars(tx, chosen, definition.schedule.exclude)
         named = _also(named, name_group(tx, chosen, definition.policies.group))
         stored = _checked(engine, definition, named, chosen, now)
@@ -95,7 +109,6 @@ def submit(
         )
         if schedule:
             job = armed(replace(job, state=JobState.SCHEDULED))
-        tx.insert_owner(chosen, now)
         tx.insert_job(job)
         submitted = job_event(engine, job, command, JobState.NEW)
         tx.insert_events([replace(submitted, verb="SUBMIT")])
