@@ -8,6 +8,7 @@ from chalice.app import Chalice
 
 from chalicelib.api import (
     backfills,
+    bulk,
     calendars,
     groups,
     history,
@@ -28,6 +29,7 @@ RESOURCES: Sequence[Resource] = tuple(
         jobs,
         job_commands,
         instances,
+        bulk,
         backfills,
         schedules,
         calendars,

@@ -90,6 +90,8 @@ def trigger(call: Call, body: TriggerBody, query: Query) -> Response:  # noqa: A
         call.job_ref,
         nominal_ms=_nominal(body),
         parameters=body.parameters,
+        overlap=body.overlap,
+        max_active=body.max_active,
         reason=body.reason,
         once=call.once(201, render),
     )

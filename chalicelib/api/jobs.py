@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from chalice.app import Response
 
 from chalicelib.api.call import Call
@@ -42,6 +44,8 @@ from chalicelib.api.resource import Resource
 from chalicelib.engine import commands, queries
 from chalicelib.engine.filters import EventFilter, InstanceFilter, JobFilter
 from chalicelib.model.definition import Definition
+from chalicelib.model.errors import InvalidInput, Problem
+from chalicelib.model.identity import SLUG
 from chalicelib.model.job import Job
 
 resource = Resource(__name__, "jobs")
@@ -110,6 +114,8 @@ def list_jobs(call: Call, query: JobsQuery) -> Response:
         owner=call.owner,
         state=query.state,
         name=query.name,
+        group=query.group,
+        tags=tags_of(query.tag),
         after=read_cursor(query.next),
         limit=query.limit,
     )
@@ -198,11 +204,26 @@ def revisions(call: Call) -> Response:
     return answer(RevisionPage(**listed([revision_document(row) for row in rows])))
 
 
+def tags_of(pairs: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """Raises InvalidInput for what is no NAME=VALUE."""
+    split = [pair.partition("=") for pair in pairs]
+    problems = [
+        Problem("tag", "must be NAME=VALUE, as in tier=gold", pair)
+        for pair, (name, equals, _) in zip(pairs, split, strict=True)
+        if SLUG.fullmatch(name) is None or not equals
+    ]
+    if problems:
+        raise InvalidInput(problems)
+    return tuple((name, value) for name, _, value in split)
+
+
 def instance_filter(query: InstancesQuery, owner: str | None = None) -> InstanceFilter:
     return InstanceFilter(
         owner=owner,
         state=query.state,
         kind=query.kind,
+        backfill=query.backfill,
+        group=query.group,
         from_ms=query.from_,
         to_ms=query.to,
         after=read_cursor(query.next),

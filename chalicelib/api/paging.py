@@ -15,7 +15,7 @@ def write_cursor(last_id: str | None) -> str | None:
     """Opaque to clients, so that its content may change; None at the end."""
     if last_id is None:
         return None
-    return base64.urlsafe_b64encode(f"1:{last_id}".encode()).decode().rstrip("=")
+    return encoded(f"1:{last_id}")
 
 
 def read_cursor(cursor: str | None) -> str | None:
@@ -26,7 +26,7 @@ def read_cursor(cursor: str | None) -> str | None:
     """
     if cursor is None:
         return None
-    match = _PLAIN.fullmatch(_decoded(cursor))
+    match = _PLAIN.fullmatch(decoded(cursor))
     if match is None:
         raise InvalidInput(
             [
@@ -40,7 +40,12 @@ def read_cursor(cursor: str | None) -> str | None:
     return match[1]
 
 
-def _decoded(cursor: str) -> str:
+def encoded(text: str) -> str:
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def decoded(cursor: str) -> str:
+    """The text; empty for what was never encoded."""
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
         return base64.b64decode(padded, altchars=b"-_", validate=True).decode("ascii")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeVar, get_origin
 
 from chalice.app import Request
@@ -13,6 +13,8 @@ from chalicelib.api.strict_json import MAX_BYTES, parse
 from chalicelib.model.errors import InvalidInput, Malformed, Problem
 from chalicelib.model.violations import problems_of
 
+WHOLE = "whole"
+"""Annotates a list whose items may hold commas: then it can only be repeated."""
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -47,7 +49,8 @@ def validated(model: type[Model], document: Mapping[str, Any]) -> Model:
 
 
 def read_query(model: type[Model], query: Mapping[str, list[str]]) -> Model:
-    """The query string as its document: lists may be repeated or separated by commas, the rest come once."""
+    """The query string as its document: lists may be repeated or
+    separated by commas, the rest come once."""
     document: dict[str, Any] = {}
     problems = []
     for name, values in query.items():
@@ -55,8 +58,7 @@ def read_query(model: type[Model], query: Mapping[str, list[str]]) -> Model:
             (info for key, info in model.model_fields.items() if (info.alias or key) == name), None
         )
         if field is not None and get_origin(field.annotation) is tuple:
-            parts = (part.strip() for value in values for part in value.split(","))
-            document[name] = tuple(part for part in parts if part)
+            document[name] = tuple(values if WHOLE in field.metadata else _split(values))
         elif len(values) > 1:
             problems.append(Problem(name, "is given more than once; give it once", values))
         else:
@@ -64,6 +66,11 @@ def read_query(model: type[Model], query: Mapping[str, list[str]]) -> Model:
     if problems:
         raise InvalidInput(problems)
     return validated(model, document)
+
+
+def _split(values: Iterable[str]) -> Iterator[str]:
+    parts = (part.strip() for value in values for part in value.split(","))
+    return (part for part in parts if part)
 
 
 def _check_media_type(content_type: str) -> None:

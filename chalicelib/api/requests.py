@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, RootModel
 
+from chalicelib.api.reading import WHOLE
+from chalicelib.model.definition import Overlap
 from chalicelib.model.document import Document
 from chalicelib.model.group import LARGEST
 from chalicelib.model.identity import is_id
@@ -71,6 +73,13 @@ class TriggerBody(Because):
     )
     nominal_ms: int | None = Field(None, ge=0, le=LAST_MS)
     parameters: dict[str, str | int | float | bool] = Field({}, max_length=100)
+    overlap: Overlap | None = Field(None, description="For this instance, instead of the job's own")
+    max_active: int | None = Field(
+        None,
+        ge=1,
+        le=1000,
+        description="With overlap allow: it begins while fewer than so many are active",
+    )
 
 
 class RerunBody(Because):
@@ -160,11 +169,17 @@ class DeleteQuery(ReviseQuery):
 class JobsQuery(PageQuery):
     state: Annotated[tuple[JobState, ...], BeforeValidator(upper)] = ()
     name: str | None = Field(None, description="The beginning of the name")
+    group: str | None = Field(None, description="Those that name this concurrency group")
+    tag: Annotated[tuple[str, ...], WHOLE] = Field(
+        (), description="Those with this tag, NAME=VALUE; of several, those with all"
+    )
 
 
 class InstancesQuery(PageQuery):
     state: Annotated[tuple[InstanceState, ...], BeforeValidator(upper)] = ()
     kind: Annotated[InstanceKind, BeforeValidator(upper)] | None = None
+    backfill: str | None = Field(None, description="Those of this backfill, by its id")
+    group: str | None = Field(None, description="Those of this concurrency group")
     from_: Instant | None = Field(None, alias="from", description="Nominal times from here")
     to: Instant | None = Field(None, description="to here, exclusive")
 

@@ -113,6 +113,7 @@ def fill_scopes(tx: Transaction, wanted: Mapping[Scope, int], now_ms: int) -> in
         return 0
     counts = tx.active_counts(queued)
     room = {scope: limit - counts.get(scope, 0) for scope, limit in waited_for.items()}
+    tx.wake_own(queued, now_ms)
     ordered = sorted(room, key=lambda scope: (scope[0], scope[1] or ""))
     return sum(tx.wake_queued(scope, now_ms, room[scope]) for scope in ordered if room[scope] > 0)
 

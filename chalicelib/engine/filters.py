@@ -7,11 +7,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobFilter:
-    """``name`` matches the beginning. Deleted jobs are seen only when asked for by state."""
+    """``name`` matches the beginning, ``tags`` must all be there. Deleted jobs are seen only when asked for
+    by state."""
 
     owner: str | None = None
     state: tuple[str, ...] = ()
     name: str | None = None
+    group: str | None = None
+    tags: tuple[tuple[str, str], ...] = ()
     after: str | None = None
     limit: int = 50
 
@@ -22,6 +25,8 @@ class InstanceFilter:
 
     owner: str | None = None
     job_id: str | None = None
+    backfill: str | None = None
+    group: str | None = None
     state: tuple[str, ...] = ()
     kind: str | None = None
     from_ms: int | None = None
@@ -63,3 +68,33 @@ class StatisticsFilter:
     from_ms: int
     to_ms: int
     limit: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Where commands of many look: [from_ms, to_ms) of nominal time, by id, so oldest first.
+
+    ``owners``: whose (None: everybody's). ``job_ids`` or ``backfill``: of these only, whatever the owner.
+    ``after``: the id of the last one that was looked at.
+    """
+
+    state: tuple[str, ...]
+    owners: tuple[str, ...] | None = None
+    job_ids: tuple[str, ...] = ()
+    backfill: str | None = None
+    from_ms: int | None = None
+    to_ms: int | None = None
+    after: str | None = None
+    limit: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An instance that a ``Selection`` found, with what else it may be narrowed by."""
+
+    id: str
+    job_id: str
+    state: str
+    kind: str
+    group: str | None
+    run_created_ms: int

@@ -11,7 +11,13 @@ from typing import Any, Protocol, TypeVar
 
 from chalicelib.engine.backfill_ports import BackfillReader, BackfillTransaction
 from chalicelib.engine.facts import Fact
-from chalicelib.engine.filters import EventFilter, InstanceFilter, JobFilter
+from chalicelib.engine.filters import (
+    Candidate,
+    EventFilter,
+    InstanceFilter,
+    JobFilter,
+    Selection,
+)
 from chalicelib.engine.history_ports import HistoryReader
 from chalicelib.engine.outcomes import Outcome, Style
 from chalicelib.engine.owner_ports import OwnerReader, OwnerTransaction
@@ -153,6 +159,10 @@ class Reader(BackfillReader, HistoryReader, OwnerReader, Protocol):
 
     def instances(self, wanted: InstanceFilter, owners: Sequence[str] | None) -> Sequence[Instance]:
         """One page, newest first (by id, descending), ``wanted.after`` exclusive."""
+        ...
+
+    def selected(self, wanted: Selection) -> Sequence[Candidate]:
+        """Instances in the named states, by id, ``wanted.after`` exclusive."""
         ...
 
     def instances_by_id(self, ids: Sequence[str]) -> Sequence[Instance]: ...
@@ -310,6 +320,10 @@ class Transaction(Reader, BackfillTransaction, OwnerTransaction, Protocol):
         The slot passes from hand to hand in one transaction: nobody who comes later can take it.
         Of a backfill that begins with the newest, the newest; and only from now on can they wait too long.
         """
+        ...
+
+    def wake_own(self, job_ids: Iterable[str], now_ms: int) -> int:
+        """Those of the jobs that wait for a slot within a limit of their own look again now."""
         ...
 
     def wake_group(self, key: GroupKey, now_ms: int, count: int) -> int:

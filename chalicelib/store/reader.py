@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import chain, product
+from itertools import chain
 
-from chalicelib.engine.filters import EventFilter, InstanceFilter, JobFilter
+from chalicelib.engine.filters import EventFilter, JobFilter
 from chalicelib.engine.ports import Remembered, Wakes
 from chalicelib.model.calendar import StoredCalendar
 from chalicelib.model.event import Event
@@ -16,23 +17,15 @@ from chalicelib.model.principal import Membership, Principal
 from chalicelib.model.states import GroupPlace, Role
 from chalicelib.store import rows
 from chalicelib.store.backfills import BackfillReads
-from chalicelib.store.driver import Row
 from chalicelib.store.history import HistoryReads
+from chalicelib.store.instance_pages import InstancePages
 from chalicelib.store.owners import OwnerReads
-from chalicelib.store.paging import (
-    AFTER_ALL,
-    LATEST_MS,
-    as_cursor,
-    as_owners,
-    each_state,
-    first_id,
-    one_by_one,
-)
+from chalicelib.store.paging import AFTER_ALL, as_cursor, as_owners, one_by_one
 from chalicelib.store.rows import as_list, batches, grouped
 from chalicelib.store.session import Session
 
 
-class SqlReader(BackfillReads, HistoryReads, OwnerReads):
+class SqlReader(BackfillReads, HistoryReads, InstancePages, OwnerReads):
     """The ``Reader`` port."""
 
     def __init__(self, session: Session) -> None:
@@ -57,6 +50,8 @@ class SqlReader(BackfillReads, HistoryReads, OwnerReads):
                 states=as_list(wanted.state) if wanted.state else None,
                 living=None if wanted.state else True,
                 name=wanted.name or None,
+                grp=wanted.group,
+                tags=_tags(wanted.tags) if wanted.tags else None,
                 limit=wanted.limit,
             )
             return [rows.job_of(row) for row in found]
@@ -132,60 +127,6 @@ class SqlReader(BackfillReads, HistoryReads, OwnerReads):
         found = self._session.query("instance", id=instance_id, owners=as_owners(owners))
         return rows.instance_of(found[0]) if found else None
 
-    def instances(self, wanted: InstanceFilter, owners: Sequence[str] | None) -> Sequence[Instance]:
-        of_job = wanted.job_id is not None
-        page = self._page_of_job if of_job else self._page_of_all
-        choices = product(
-            one_by_one(wanted.owner, None if of_job else owners), each_state(wanted.state)
-        )
-        found = chain(*(page(wanted, owners, owner, state) for owner, state in choices))
-        newest_first = sorted(found, key=lambda row: str(row[0]), reverse=True)
-        return [rows.instance_of(row) for row in newest_first[: wanted.limit]]
-
-    def _page_of_all(
-        self,
-        wanted: InstanceFilter,
-        _: Sequence[str] | None,
-        owner: str | None,
-        state: str | None,
-    ) -> Sequence[Row]:
-        ends = [as_cursor(wanted.after), _first_id(wanted.to_ms), AFTER_ALL]
-        return self._session.query(
-            "instances",
-            after=min(end for end in ends if end is not None),
-            from_id=_first_id(wanted.from_ms),
-            owner=owner,
-            state=state,
-            kind=wanted.kind,
-            limit=wanted.limit,
-            any_owner_and_state=(owner is None and state is None) or None,
-            owner_only=(owner is not None and state is None) or None,
-            state_only=(owner is None and state is not None) or None,
-            owner_and_state=(owner is not None and state is not None) or None,
-        )
-
-    def _page_of_job(
-        self,
-        wanted: InstanceFilter,
-        owners: Sequence[str] | None,
-        owner: str | None,
-        state: str | None,
-    ) -> Sequence[Row]:
-        after = as_cursor(wanted.after)
-        ends = [LATEST_MS if after is None else int(after[:12], 16), wanted.to_ms]
-        return self._session.query(
-            "instances_of_job",
-            job_id=wanted.job_id,
-            before_ms=min(end for end in ends if end is not None),
-            from_ms=wanted.from_ms,
-            owner=owner,
-            owners=as_owners(owners),
-            state=state,
-            any_state=state is None or None,
-            kind=wanted.kind,
-            limit=wanted.limit,
-        )
-
     def instances_by_id(self, ids: Sequence[str]) -> Sequence[Instance]:
         return [rows.instance_of(row) for row in self._session.query_listed("instances_by_id", ids)]
 
@@ -250,5 +191,5 @@ class SqlReader(BackfillReads, HistoryReads, OwnerReads):
         return [rows.membership_of(row) for row in self._session.query("memberships", owner=owner)]
 
 
-def _first_id(nominal_ms: int | None) -> str | None:
-    return None if nominal_ms is None else first_id(nominal_ms)
+def _tags(tags: Iterable[tuple[str, str]]) -> str:
+    return json.dumps([{"name": name, "value": value} for name, value in tags])

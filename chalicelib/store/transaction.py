@@ -174,6 +174,9 @@ class SqlTransaction(SqlReader, BackfillWrites, OwnerWrites):
             count=count,
         )
 
+    def wake_own(self, job_ids: Iterable[str], now_ms: int) -> int:
+        return self._session.change_listed("wake_own", job_ids, now=now_ms)
+
     def wake_group(self, key: GroupKey, now_ms: int, count: int) -> int:
         owner, name = key
         return self._session.change("wake_group", owner=owner, grp=name, now=now_ms, count=count)

@@ -12,6 +12,8 @@ import click
 
 from cli.client import path
 from cli.command import Group
+from cli.commands.backfill import backfill_id
+from cli.commands.many import KILL, RERUN, SKIP, change_many, check_one_or_many, choice_options
 from cli.commands.options import page_of, paging_options, past, reason_option, span_options
 from cli.errors import Failure
 from cli.names import JOB, instance_id
@@ -68,15 +70,20 @@ def instance() -> None:
     metavar="KIND",
     help="Only scheduled, manual or backfill.",
 )
+@click.option("--backfill", metavar="BACKFILL", help="Only of this backfill.")
+@click.option("--group", metavar="GROUP", help="Only of this concurrency group.")
 @span_options
 @paging_options
 @click.pass_obj
 def list_instances(
     session: Session,
     /,
+    *,
     job: str | None,
     state: tuple[str, ...],
     kind: str | None,
+    backfill: str | None,
+    group: str | None,
     since: str | None,
     until: str | None,
     **paging: Any,
@@ -86,6 +93,8 @@ def list_instances(
         "job": job,
         "state": list(state),
         "kind": kind,
+        "backfill": backfill_id(session.api, backfill) if backfill else None,
+        "group": group,
         "from": past(session.api, since),
         "to": past(session.api, until),
     }
@@ -120,20 +129,30 @@ def show(session: Session, instance: str, *, wait: bool) -> None:
         noonday instance kill daily-revenue@latest --reason "wrong input"
         # and wait until its target has confirmed
         noonday instance kill daily-revenue@latest --wait
+        # many: how many, and then do it
+        noonday instance kill --job daily-revenue --state WAITING --to 1d --dry-run
+        noonday instance kill --job daily-revenue --state WAITING --to 1d
     """,
 )
-@click.argument("instance")
+@click.argument("instance", required=False)
+@choice_options
 @reason_option
 @click.option("--wait", is_flag=True, help="Wait until it has ended.")
 @click.pass_obj
-def kill(session: Session, instance: str, reason: str | None, *, wait: bool) -> None:
-    """Kill an instance.
+def kill(
+    session: Session, /, instance: str | None, reason: str | None, *, wait: bool, **choice: Any
+) -> None:
+    """Kill an instance, or many.
 
     One that waits ends at once. One in flight is asked to stop, and ends when its target confirms,
     or as it ends by itself, whichever comes first.
     """
-    identity = instance_id(session.api, instance)
+    check_one_or_many(instance, choice, wait=wait)
     body = {"reason": reason} if reason else {}
+    if instance is None:
+        change_many(session, KILL, body, choice)
+        return
+    identity = instance_id(session.api, instance)
     document = session.api.post(path("instances", identity, "kill"), body)
     if wait:
         document = wait_for(session.api, identity)
@@ -146,9 +165,13 @@ def kill(session: Session, instance: str, reason: str | None, *, wait: bool) -> 
         noonday instance rerun daily-revenue@latest --reason "source is repaired"
         # exactly as it ran, and wait; the exit code is 5 when it does not succeed
         noonday instance rerun daily-revenue@2026-11-24T06:00:00Z --original --wait
+        # many: what failed since yesterday in the jobs with a tag
+        noonday instance rerun --tag tier=gold --from 1d --dry-run
+        noonday instance rerun --tag tier=gold --from 1d --reason "source is repaired" --yes
     """,
 )
-@click.argument("instance")
+@click.argument("instance", required=False)
+@choice_options
 @click.option(
     "--original", is_flag=True, help="As the job was when it last ran, not as the job is now."
 )
@@ -156,14 +179,26 @@ def kill(session: Session, instance: str, reason: str | None, *, wait: bool) -> 
 @click.option("--wait", is_flag=True, help="Wait for its end, and show progress.")
 @click.pass_obj
 def rerun(
-    session: Session, instance: str, reason: str | None, *, original: bool, wait: bool
+    session: Session,
+    /,
+    instance: str | None,
+    reason: str | None,
+    *,
+    original: bool,
+    wait: bool,
+    **choice: Any,
 ) -> None:
-    """Run an instance that has ended once more.
+    """Run an instance that has ended once more, or many.
 
-    Its earlier runs stay in its record. The nominal time is the same.
+    Its earlier runs stay in its record. The nominal time is the same. Of many, without --state, those
+    that FAILED, TIMED_OUT or were KILLED.
     """
-    identity = instance_id(session.api, instance)
+    check_one_or_many(instance, choice, wait=wait)
     body = ({"original": True} if original else {}) | ({"reason": reason} if reason else {})
+    if instance is None:
+        change_many(session, RERUN, body, choice)
+        return
+    identity = instance_id(session.api, instance)
     # Sent once: a second one might begin another run.
     document = session.api.post(path("instances", identity, "rerun"), body, keyed=False)
     if not wait:
@@ -178,15 +213,22 @@ def rerun(
     "skip",
     examples="""
         noonday instance skip daily-revenue@latest --reason "no data today"
+        # many: whatever waits of a backfill
+        noonday instance skip --backfill daily-revenue@latest --yes
     """,
 )
-@click.argument("instance")
+@click.argument("instance", required=False)
+@choice_options
 @reason_option
 @click.pass_obj
-def skip(session: Session, instance: str, reason: str | None) -> None:
-    """Decide that an instance that waits shall not run."""
-    identity = instance_id(session.api, instance)
+def skip(session: Session, /, instance: str | None, reason: str | None, **choice: Any) -> None:
+    """Decide that an instance that waits shall not run, or many."""
+    check_one_or_many(instance, choice, wait=False)
     body = {"reason": reason} if reason else {}
+    if instance is None:
+        change_many(session, SKIP, body, choice)
+        return
+    identity = instance_id(session.api, instance)
     document = session.api.post(path("instances", identity, "skip"), body)
     emit(session, document, lambda _: [f"skipped: {brief(document)}"])
 

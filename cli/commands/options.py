@@ -20,6 +20,10 @@ def job_argument(function: F) -> F:
     return click.argument("job", type=JOB)(function)
 
 
+def job_argument_or_none(function: F) -> F:
+    return click.argument("job", type=JOB, required=False)(function)
+
+
 def reason_option(function: F) -> F:
     return click.option("--reason", metavar="TEXT", help="Why; kept in the job's history.")(
         function

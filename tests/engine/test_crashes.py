@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from chalicelib.engine import commands, queries
-from chalicelib.engine.commands import Wish
+from chalicelib.engine.commands import Choice, Verb, Wanted, Wish, many
 from chalicelib.engine.filters import BackfillFilter
 from chalicelib.engine.once import Once
 from chalicelib.engine.ports import Store
@@ -19,7 +19,7 @@ from chalicelib.model.backfill import BackfillState, Reprocess
 from chalicelib.model.errors import WrongState
 from chalicelib.model.identity import run_token
 from chalicelib.model.job import Job
-from chalicelib.model.states import TERMINAL, InstanceState
+from chalicelib.model.states import IN_FLIGHT, TERMINAL, InstanceState
 from tests.engine.crashing import (
     Crash,
     CrashingAlarm,
@@ -139,6 +139,11 @@ def trigger(life: Life) -> None:
     commands.trigger(life.world.engine, ADMIN, life.job_id, once=once)
 
 
+def trigger_one(life: Life) -> None:
+    """Not the same at a repeat: then there is one more of them, which is killed too."""
+    commands.trigger(life.world.engine, ADMIN, life.job_id)
+
+
 def kill(life: Life) -> None:
     for one in instances_of(life.store, life.job_id):
         if one.state not in TERMINAL:
@@ -162,6 +167,27 @@ def cancel(life: Life) -> None:
         commands.cancel_backfill(life.world.engine, ADMIN, life.backfill_id, kill=True)
 
 
+def kill_many(life: Life) -> None:
+    """Page by page as a client does it; who gets no answer asks for the same page again."""
+    _many(life, Verb.KILL, (InstanceState.WAITING, *IN_FLIGHT))
+
+
+def rerun_many(life: Life) -> None:
+    """Also of what an earlier request of the same command has rerun, and has ended again since."""
+    _many(life, Verb.RERUN, tuple(TERMINAL), as_of_ms=END + HALF - 1)
+
+
+def _many(
+    life: Life, verb: Verb, states: tuple[InstanceState, ...], as_of_ms: int | None = None
+) -> None:
+    wanted = Wanted(verb, Choice(jobs=(life.job_id,), states=states), as_of_ms=as_of_ms)
+    while True:
+        done = commands.change_many(life.world.engine, ADMIN, wanted)
+        if done.after is None:
+            return
+        wanted = replace(wanted, after=done.after, as_of_ms=done.as_of_ms)
+
+
 HALF = MINUTE // 2
 MISSED = (until(NOON - HALF), suspend, until(NOON + MINUTE + HALF), resume)
 STORIES: dict[str, tuple[Step, ...]] = {
@@ -173,6 +199,8 @@ STORIES: dict[str, tuple[Step, ...]] = {
     "trigger-kill": (until(NOON + HALF), trigger, kill),
     "expire": (until(NOON + MINUTE + HALF), expire),
     "delete": (until(NOON + MINUTE), delete),
+    "kill-many": (until(NOON + HALF), *[trigger_one] * 3, kill_many),
+    "rerun-many": (until(END + HALF), rerun_many, until(END + MINUTE), rerun_many),
     "backfill": (*MISSED, backfill("none")),
     "backfill-cancel": (*MISSED, backfill("none"), until(NOON + MINUTE + HALF + 1000), cancel),
     "backfill-rerun": (until(END + HALF), backfill("all")),
@@ -192,7 +220,9 @@ def judge(story: str, life: Life) -> None:
     assert_accounted(life.store, life.job_id, accounted, possible=NOMINAL)
     assert_settled(life.store, life.job_id)
     if story == "backfill-rerun":
-        assert_each_run_once(life)
+        assert_each_run_once(life, [1, 2, 2])
+    elif story == "rerun-many":
+        assert_each_run_once(life, [2, 2, 2])
     else:
         assert_one_identity(life.outside, life.store, life.job_id)
     if story.startswith("backfill"):
@@ -218,10 +248,10 @@ def judge_backfill(story: str, life: Life) -> None:
     assert [each.backfill.id for each in listed] == [one.id]
 
 
-def assert_each_run_once(life: Life) -> None:
+def assert_each_run_once(life: Life, expected_runs: list[int]) -> None:
     """What ran again has two runs, each executed once."""
     runs = {one.id: one.run for one in instances_of(life.store, life.job_id)}
-    assert sorted(runs.values()) == [1, 2, 2]
+    assert sorted(runs.values()) == expected_runs
     expected = {run_token(one, run) for one, last in runs.items() for run in range(1, last + 1)}
     assert set(life.outside.executions) == expected
 
@@ -234,8 +264,17 @@ def assert_each_run_once(life: Life) -> None:
     ids=["sqlite-queue-kept", "sqlite-queue-lost", "mariadb-queue-lost"],
 )
 def test_dying_at_any_moment_loses_and_doubles_nothing(
-    database: str, story: str, kind: str, keep_messages: bool, open_empty: Callable[[str], Store]
+    database: str,
+    story: str,
+    kind: str,
+    keep_messages: bool,
+    open_empty: Callable[[str], Store],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(
+        many, "BATCH", 2
+    )  # so that a command of many is several batches and requests
+    monkeypatch.setattr(many, "MOST", 2)
     store = open_empty(database)
     fuse = Fuse()
     calm = Life(store, fuse, 0, keep_messages=keep_messages)

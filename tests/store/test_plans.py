@@ -19,6 +19,7 @@ from chalicelib.engine.filters import (
     EventFilter,
     InstanceFilter,
     JobFilter,
+    Selection,
     StatisticsFilter,
 )
 from chalicelib.engine.ports import Reader, Transaction
@@ -175,6 +176,9 @@ def reads() -> dict[str, Callable[[Reader], object]]:
     def backfills(owners: list[str] | None = None, **wanted: Any) -> Callable[[Reader], object]:
         return lambda reader: reader.backfills(BackfillFilter(limit=20, **wanted), owners)
 
+    def selected(**wanted: Any) -> Callable[[Reader], object]:
+        return lambda reader: reader.selected(Selection(limit=20, **wanted))
+
     return {
         **samples(),
         "skip page": lambda reader: reader.skip_page(an_id(3), NOON + 90 * MINUTE, 20),
@@ -218,6 +222,16 @@ def reads() -> dict[str, Callable[[Reader], object]]:
         "instances of job after": instances(["red", "blue"], job_id=an_id(3), after=middle),
         "instances of job in state": instances(job_id=an_id(3), state=("FAILED",)),
         "instances of job in time": instances(job_id=an_id(3), **span),
+        "instances of backfill": instances(backfill=an_id(3), state=("WAITING",)),
+        "instances of group": instances(["red"], group="g"),
+        "selected": selected(state=("WAITING",), after=middle),
+        "selected in time": selected(state=("SUCCEEDED",), **span),
+        "selected of owners": selected(state=("FAILED", "RUNNING"), owners=("red", "rare")),
+        "selected of jobs": selected(state=("SUCCEEDED",), job_ids=(an_id(3), an_id(4)), **span),
+        "selected of backfill": selected(state=("WAITING", "RUNNING"), backfill=an_id(3)),
+        "jobs with tags": lambda reader: reader.jobs(
+            JobFilter(limit=20, tags=(("tier", "gold"),)), ["rare"]
+        ),
         "instances by id": lambda reader: reader.instances_by_id([middle, latest(4).id]),
         "runs": lambda reader: reader.runs([middle, latest(4).id]),
         "events": events(),
@@ -293,6 +307,7 @@ def writes() -> dict[str, Callable[[Transaction], object]]:
         "cancelled backfills": lambda tx: tx.cancelled_backfills([an_id(8), an_id(9)]),
         "wake backfills": lambda tx: tx.wake_backfills([an_id(8), an_id(48)], NOON),
         "wake backfills of": lambda tx: tx.wake_backfills_of(an_id(8), NOON),
+        "wake own": lambda tx: tx.wake_own([an_id(8), an_id(9)], NOON),
         "wake queued of backfill": lambda tx: tx.wake_queued((an_id(8), an_id(8)), NOON, 2),
         "wake newest of backfill": lambda tx: tx.wake_queued((an_id(9), an_id(201)), NOON, 2),
         "cancel backfills of": lambda tx: tx.cancel_backfills_of(an_id(8), NOON, "JOB_DELETED"),
@@ -305,7 +320,7 @@ def writes() -> dict[str, Callable[[Transaction], object]]:
 
 
 KINDS = ("sqlite-file", "mariadb", "mysql")
-SCANS = re.compile(r"^SCAN (?!listed|json_each|n\b|CONSTANT ROW)")
+SCANS = re.compile(r"^SCAN (?!listed|json_each|n\b|wanted\b|tag\b|CONSTANT ROW)")
 SORTS = re.compile(r"TEMP B-TREE FOR (ORDER BY|LAST TERM)")
 
 
@@ -319,7 +334,9 @@ def scans(kind: str, sql: str, plan: list[Any]) -> list[Any]:
     found = []
     for row in plan:
         table, access, extra = row[2], row[4] if kind == "mysql" else row[3], str(row[-1])
-        stands = table is not None and not table.startswith("<") and table not in {"list", "n"}
+        stands = (
+            table is not None and not table.startswith("<") and table not in {"list", "n", "wanted"}
+        )
         whole = stands and access in {"ALL", "index"} and row[1] != "INSERT"
         if whole or ("LIMIT" in sql and "filesort" in extra):
             found.append(row)

@@ -7,9 +7,11 @@ from chalicelib.engine.commands.backfills import (
     plan_backfill,
 )
 from chalicelib.engine.commands.calendars import delete_calendar, set_calendar
+from chalicelib.engine.commands.choosing import Choice, Verb
 from chalicelib.engine.commands.groups import delete_group, set_group
 from chalicelib.engine.commands.instances import kill, rerun, skip, trigger
 from chalicelib.engine.commands.lifecycle import delete, expire, resume, schedule, suspend
+from chalicelib.engine.commands.many import Counted, Done, Wanted, change_many, count_many
 from chalicelib.engine.commands.people import (
     create_owner,
     create_token,
@@ -21,9 +23,16 @@ from chalicelib.engine.commands.quotas import set_quotas
 from chalicelib.engine.commands.submission import check, patch, submit, update
 
 __all__ = [
+    "Choice",
+    "Counted",
+    "Done",
+    "Verb",
+    "Wanted",
     "Wish",
     "cancel_backfill",
+    "change_many",
     "check",
+    "count_many",
     "create_backfill",
     "create_owner",
     "create_token",

@@ -7,34 +7,28 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from chalicelib.engine.access import find_instance, lock_job, require
-from chalicelib.engine.completion import ended, next_run
-from chalicelib.engine.consequences import Moved, follow_up, groups_of
+from chalicelib.engine.commands.instance_effects import killed, run_again, skipped
+from chalicelib.engine.consequences import Moved, follow_up, groups_of, limits
 from chalicelib.engine.disposition import new_instance, timetable_of
 from chalicelib.engine.engine import Engine
 from chalicelib.engine.facts import Commanded
 from chalicelib.engine.once import Once, transact_once
 from chalicelib.engine.ports import Remembered, Transaction
-from chalicelib.engine.stopping import request_stop
 from chalicelib.engine.views import InstanceView
 from chalicelib.engine.wakeups import ring
-from chalicelib.model.definition import Value
+from chalicelib.model.definition import Overlap, Value
 from chalicelib.model.errors import AlreadyExists, InvalidInput, Problem, WrongState
 from chalicelib.model.event import Event
 from chalicelib.model.identity import instance_id
 from chalicelib.model.instance import Instance
-from chalicelib.model.instants import format_instant, parse_duration
+from chalicelib.model.instants import format_instant
 from chalicelib.model.job import Job
 from chalicelib.model.principal import Principal
 from chalicelib.model.states import (
-    TERMINAL,
     InstanceKind,
-    InstanceState,
     JobState,
-    Reason,
     Role,
-    StopKind,
 )
-from chalicelib.state_machine import InstanceEvent
 
 
 def trigger(
@@ -44,14 +38,19 @@ def trigger(
     *,
     nominal_ms: int | None = None,
     parameters: Mapping[str, Value] | None = None,
+    overlap: Overlap | None = None,
+    max_active: int | None = None,
     reason: str | None = None,
     once: Once | None = None,
 ) -> InstanceView | Remembered:
     """An instance that a person asks for: now, or for a past nominal time that has none.
 
+    ``overlap`` and ``max_active`` (with allow) stand in for the job's own, for this instance alone.
+
     Raises:
         AlreadyExists: that nominal time has its instance.
-        InvalidInput: a parameter that the job does not have, or a time that is not its own.
+        InvalidInput: a parameter that the job does not have, a time that is not its own, or limits that
+            do not fit.
         WrongState: the job is deleted.
     """
 
@@ -61,12 +60,17 @@ def trigger(
         if job.state is JobState.DELETED:
             raise WrongState(f"the job {job.name} is deleted; it runs no more")
         given = checked_parameters(job, parameters or {})
+        _check_limits(job, overlap, max_active)
         at_ms = tx.next_free_ms(job.id, now) if nominal_ms is None else nominal_ms
         if nominal_ms is not None:
             _check_nominal(tx, job, nominal_ms)
-        instance = new_instance(job, at_ms, now, InstanceKind.MANUAL, given)
+        instance = replace(
+            new_instance(job, at_ms, now, InstanceKind.MANUAL, given),
+            overlap="allow" if overlap is None and max_active is not None else overlap,
+            max_active=max_active,
+        )
         tx.insert_instances([instance])
-        tx.insert_events([_event(engine, instance, principal, "TRIGGER", now, reason)])
+        tx.insert_events([instance_event(engine, instance, principal, "TRIGGER", now, reason)])
         return InstanceView(instance, job.name, ())
 
     view = transact_once(engine, principal, once, unit)
@@ -90,6 +94,13 @@ def checked_parameters(job: Job, given: Mapping[str, Value]) -> str:
     if problems:
         raise InvalidInput(problems)
     return json.dumps(dict(given), sort_keys=True)
+
+
+def _check_limits(job: Job, overlap: Overlap | None, max_active: int | None) -> None:
+    meant = overlap or limits(job).overlap
+    if max_active is not None and meant != "allow":
+        message = f"is for overlap allow; with {meant} there is one at a time"
+        raise InvalidInput([Problem("max_active", message, max_active)])
 
 
 def _check_nominal(tx: Transaction, job: Job, nominal_ms: int) -> None:
@@ -121,18 +132,7 @@ def kill(
     """
 
     def effect(_: Transaction, __: Job, instance: Instance, now: int) -> Instance:
-        if instance.state is InstanceState.WAITING:
-            return ended(instance, InstanceEvent.KILL, Reason.KILLED, now)
-        if instance.state is InstanceState.KILLED:
-            return instance
-        if instance.state in TERMINAL:
-            raise WrongState(
-                f"the instance has ended as {instance.state}; "
-                "only one that waits or runs can be killed"
-            )
-        if instance.stop is not None and instance.stop.kind is StopKind.KILL:
-            return instance
-        return request_stop(instance, StopKind.KILL, principal.name, reason, now)
+        return killed(instance, principal.name, reason, now)
 
     return _execute(engine, _Asked(principal, instance_id, "KILL", reason), effect)
 
@@ -147,13 +147,7 @@ def skip(
     """
 
     def effect(_: Transaction, __: Job, instance: Instance, now: int) -> Instance:
-        if instance.state is InstanceState.SKIPPED:
-            return instance
-        if instance.state is not InstanceState.WAITING:
-            raise WrongState(
-                f"the instance is {instance.state}; only one that waits can be skipped"
-            )
-        return ended(instance, InstanceEvent.SKIP, Reason.SKIPPED, now)
+        return skipped(instance, now)
 
     return _execute(engine, _Asked(principal, instance_id, "SKIP", reason), effect)
 
@@ -175,26 +169,9 @@ def rerun(
     """
 
     def effect(tx: Transaction, job: Job, instance: Instance, now: int) -> Instance:
-        if job.state is JobState.DELETED:
-            raise WrongState(f"the job {job.name} is deleted; it runs no more")
-        if instance.state not in TERMINAL:
-            raise WrongState(
-                f"the instance is {instance.state}; only one that has ended can be run again"
-            )
+        again = run_again(job, instance, now, original=original)
         tx.archive_runs([instance])
-        again = next_run(instance, None, wake_ms=now, now_ms=now)
-        return replace(
-            again,
-            attempt=1,
-            launch_attempt=1,
-            backfill=None,
-            overlap=None,
-            max_active=None,
-            group=instance.group if original else job.group,
-            revision=instance.revision if original else job.revision,
-            deadline_ms=now + parse_duration(job.definition.policies.timeouts.wait),
-            version=instance.version + 1,
-        )
+        return again
 
     return _execute(engine, _Asked(principal, instance_id, "RERUN", reason), effect)
 
@@ -224,7 +201,7 @@ def _execute(engine: Engine, asked: _Asked, effect: Effect) -> InstanceView:
         if after is not before:
             tx.save_instances([after])
             tx.insert_events(
-                [_event(engine, after, asked.principal, asked.verb, now, asked.reason)]
+                [instance_event(engine, after, asked.principal, asked.verb, now, asked.reason)]
             )
             follow_up(engine, tx, {job.id: job}, [Moved(before, after)], now)
         runs = tx.runs([after.id]) if after.run > 1 else {}
@@ -243,7 +220,7 @@ def _announce(engine: Engine, verb: str, instance: Instance, principal: Principa
     ring(engine, [now], arms=False)
 
 
-def _event(
+def instance_event(
     engine: Engine,
     instance: Instance,
     principal: Principal,

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import click
 
 from cli.client import path
 from cli.commands.job.group import job
-from cli.commands.options import future, job_argument, reason_option
-from cli.errors import Misused
+from cli.commands.job.many import change_jobs, each_by_post, is_many, jobs_options
+from cli.commands.many import ask
+from cli.commands.options import future, reason_option
 from cli.output import emit
 from cli.screen import Screen
 from cli.session import Session
@@ -22,14 +22,16 @@ from cli.views import exact
     examples="""
         noonday job schedule daily-revenue
         noonday job schedule daily-revenue --reason "tested by hand"
+        # all that are new, or have expired and can still fire
+        noonday job schedule --tag tier=gold --yes
     """,
 )
-@job_argument
+@jobs_options
 @reason_option
 @click.pass_obj
-def schedule(session: Session, job: str, reason: str | None) -> None:
-    """Let the job fire from now on, by its schedule."""
-    _command(session, job, "schedule", reason=reason)
+def schedule(session: Session, /, job: str | None, reason: str | None, **choice: Any) -> None:
+    """Let a job fire from now on, or many."""
+    _command(session, job, "schedule", choice, reason=reason)
 
 
 @job.command(
@@ -39,9 +41,12 @@ def schedule(session: Session, job: str, reason: str | None) -> None:
         # until a time, or for a while
         noonday job suspend daily-revenue --until 2026-12-01T06:00:00Z
         noonday job suspend daily-revenue --until 2h
+        # many: which, and then do it
+        noonday job suspend --tag tier=gold --dry-run
+        noonday job suspend --tag tier=gold --until 2h --reason "the warehouse moves" --yes
     """,
 )
-@job_argument
+@jobs_options
 @reason_option
 @click.option(
     "--until",
@@ -49,12 +54,14 @@ def schedule(session: Session, job: str, reason: str | None) -> None:
     help="It resumes by itself then: ISO in your zone or with an offset, or 90m, 2h, 7d from now.",
 )
 @click.pass_obj
-def suspend(session: Session, job: str, reason: str | None, until: str | None) -> None:
-    """Hold the job: it fires nothing until it is resumed.
+def suspend(
+    session: Session, /, job: str | None, reason: str | None, until: str | None, **choice: Any
+) -> None:
+    """Hold a job, or many.
 
-    Runs in flight go on. What you trigger by hand still runs.
+    It fires nothing until it is resumed. Runs in flight go on. What you trigger by hand still runs.
     """
-    _command(session, job, "suspend", reason=reason, until=future(session.api, until))
+    _command(session, job, "suspend", choice, reason=reason, until=future(session.api, until))
 
 
 @job.command(
@@ -63,9 +70,11 @@ def suspend(session: Session, job: str, reason: str | None, until: str | None) -
         noonday job resume daily-revenue
         # and run the newest of the times that were missed
         noonday job resume daily-revenue --catch-up latest
+        # all that are suspended and have the tag
+        noonday job resume --tag tier=gold --yes
     """,
 )
-@job_argument
+@jobs_options
 @reason_option
 @click.option(
     "--catch-up",
@@ -73,26 +82,30 @@ def suspend(session: Session, job: str, reason: str | None, until: str | None) -
     help="What becomes of the times missed meanwhile; default none.",
 )
 @click.pass_obj
-def resume(session: Session, job: str, reason: str | None, catch_up: str | None) -> None:
-    """Let a suspended job fire again."""
-    _command(session, job, "resume", reason=reason, catch_up=catch_up)
+def resume(
+    session: Session, /, job: str | None, reason: str | None, catch_up: str | None, **choice: Any
+) -> None:
+    """Let a suspended job fire again, or many."""
+    _command(session, job, "resume", choice, reason=reason, catch_up=catch_up)
 
 
 @job.command(
     "expire",
     examples="""
         noonday job expire daily-revenue --reason "replaced by revenue-2"
+        noonday job expire --name trial- --dry-run
     """,
 )
-@job_argument
+@jobs_options
 @reason_option
 @click.pass_obj
-def expire(session: Session, job: str, reason: str | None) -> None:
-    """End the job's calendar: it fires no more, and its record stays.
+def expire(session: Session, /, job: str | None, reason: str | None, **choice: Any) -> None:
+    """End a job's calendar, or many.
 
-    Instances that exist already still run. A job with times to come can be scheduled again.
+    It fires no more, and its record stays. Instances that exist already still run. A job with times to
+    come can be scheduled again.
     """
-    _command(session, job, "expire", reason=reason)
+    _command(session, job, "expire", choice, reason=reason)
 
 
 @job.command(
@@ -101,34 +114,42 @@ def expire(session: Session, job: str, reason: str | None) -> None:
         noonday job delete daily-revenue
         # without being asked, and with the runs in flight
         noonday job delete daily-revenue --yes --kill
+        noonday job delete --name trial- --dry-run
     """,
 )
-@job_argument
+@jobs_options
 @click.option("--kill", is_flag=True, help="Kill its runs in flight; else they end by themselves.")
-@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @reason_option
 @click.pass_obj
-def delete(session: Session, job: str, reason: str | None, *, kill: bool, yes: bool) -> None:
-    """Delete the job; the record of its runs stays.
+def delete(
+    session: Session, /, job: str | None, reason: str | None, *, kill: bool, **choice: Any
+) -> None:
+    """Delete a job, or many.
 
-    What waits is skipped, and its name is free again. A deleted job does not come back.
+    The record of its runs stays. What waits is skipped, and the name is free again. A deleted job
+    does not come back.
     """
-    if not yes:
-        _ask(f"Delete {job}{' and kill its runs' if kill else ''}?")
     query = {"kill": kill or None, "reason": reason}
-    document = session.api.delete(path("jobs", job), query)
-    emit(session, document, lambda _: [f"deleted {job}"])
+
+    def change(ref: str) -> dict[str, Any]:
+        document: dict[str, Any] = session.api.delete(path("jobs", ref), query)
+        return document
+
+    if is_many(job, choice) or job is None:
+        change_jobs(session, "delete", choice, change)
+        return
+    if not choice["yes"]:
+        ask(f"Delete {job}{' and kill its runs' if kill else ''}?")
+    emit(session, change(job), lambda _: [f"deleted {job}"])
 
 
-def _ask(question: str) -> None:
-    """Ask a person; a program that forgot --yes is told so instead of waiting for ever."""
-    if not sys.stdin.isatty():
-        raise Misused("nobody is there to confirm", hint="--yes does it without asking")
-    click.confirm(question, abort=True, err=True)
-
-
-def _command(session: Session, job: str, verb: str, **body: Any) -> None:
+def _command(
+    session: Session, job: str | None, verb: str, choice: dict[str, Any], **body: Any
+) -> None:
     given = {name: value for name, value in body.items() if value is not None}
+    if is_many(job, choice) or job is None:
+        change_jobs(session, verb, choice, each_by_post(session, verb, given))
+        return
     document = session.api.post(path("jobs", job, verb), given)
     emit(session, document, lambda screen: [_now_is(document, screen)])
 

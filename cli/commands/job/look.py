@@ -8,6 +8,7 @@ import click
 
 from cli.client import path
 from cli.commands.job.group import job
+from cli.commands.many import tag_option
 from cli.commands.options import job_argument, page_of, paging_options, past, span_options
 from cli.errors import Missing
 from cli.output import emit, say_more
@@ -24,6 +25,7 @@ from cli.views import event_table, fire_table, job_lines, job_table, revision_ta
         # what is held, and what begins with "load-"
         noonday job list --state SUSPENDED
         noonday job list --name load-
+        noonday job list --tag tier=gold
         # names only, for a script
         noonday job list --all -o json | jq -r '.items[].name'
     """,
@@ -36,14 +38,25 @@ from cli.views import event_table, fire_table, job_lines, job_table, revision_ta
     help="Only in this state, such as SUSPENDED; may be repeated.",
 )
 @click.option("--name", metavar="BEGINNING", help="Only jobs whose name begins so.")
+@tag_option
+@click.option("--group", metavar="GROUP", help="Only jobs of this concurrency group.")
 @paging_options
 @click.pass_obj
-def list_jobs(session: Session, /, state: tuple[str, ...], name: str | None, **paging: Any) -> None:
+def list_jobs(
+    session: Session,
+    /,
+    state: tuple[str, ...],
+    name: str | None,
+    tags: tuple[str, ...],
+    group: str | None,
+    **paging: Any,
+) -> None:
     """List the jobs, with state, next time and schedule.
 
     Deleted jobs appear only when asked for by state.
     """
-    query = {"state": list(state), "name": name, "owner": session.access().owner}
+    query = {"state": list(state), "name": name, "tag": list(tags), "group": group}
+    query["owner"] = session.access().owner
     page = page_of(session.api, "/jobs", query, paging)
     emit(session, page, lambda screen: job_table(page, screen))
     say_more(session, page)

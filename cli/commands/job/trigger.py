@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from cli.client import path
+from cli.commands.backfill import OVERLAPS
 from cli.commands.job.group import job
 from cli.commands.options import job_argument, parameters_of, reason_option
 from cli.names import zone_of
@@ -24,6 +25,8 @@ from cli.waiting import check_success, wait_for
         noonday job trigger daily-revenue --wait
         # for another nominal time, with other parameters
         noonday job trigger daily-revenue --at 2026-11-20T06:00:00Z --param country=de --param limit=10
+        # at once, whatever else of it runs
+        noonday job trigger daily-revenue --overlap allow
     """,
 )
 @job_argument
@@ -40,16 +43,27 @@ from cli.waiting import check_success, wait_for
     multiple=True,
     help="Override a parameter; may be repeated. Quotes make a text of a number.",
 )
+@click.option(
+    "--overlap", type=click.Choice(OVERLAPS), help="For this instance, instead of the job's own."
+)
+@click.option(
+    "--max-active",
+    type=click.IntRange(1, 1000),
+    metavar="N",
+    help="With overlap allow: begin while fewer than so many are active.",
+)
 @reason_option
 @click.option("--wait", is_flag=True, help="Wait for its end, and show progress.")
 @click.pass_obj
 def trigger(
     session: Session,
     job: str,
+    *,
     nominal_time: str | None,
     pairs: tuple[str, ...],
+    overlap: str | None,
+    max_active: int | None,
     reason: str | None,
-    *,
     wait: bool,
 ) -> None:
     """Run the job once, by hand, whatever its schedule says.
@@ -59,6 +73,8 @@ def trigger(
     body = {
         "nominal_time": _nominal(session, job, nominal_time),
         "parameters": parameters_of(pairs),
+        "overlap": overlap,
+        "max_active": max_active,
         "reason": reason,
     }
     given = {name: value for name, value in body.items() if value}

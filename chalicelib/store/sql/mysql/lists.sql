@@ -20,6 +20,14 @@ FORCE INDEX (:index)
 -- fragment: by_either(index, other)
 USE INDEX (:index, :other)
 
+-- JSON_CONTAINS would take an escaped character and the character itself for two.
+-- fragment: has_tags(definition, tags)
+NOT EXISTS (SELECT 1 FROM JSON_TABLE(:tags, '$[*]' COLUMNS (
+         name VARCHAR(100) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$.name',
+         value VARCHAR(200) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$.value')) AS wanted
+  WHERE NOT CAST(wanted.value AS BINARY) <=> CAST(JSON_UNQUOTE(JSON_EXTRACT(
+        :definition, CONCAT('$.tags.', JSON_QUOTE(wanted.name)))) AS BINARY))
+
 -- fragment: for_update
 FOR UPDATE
 

@@ -38,7 +38,53 @@ SELECT @instance_columns FROM scheduler_job_instances i
    AND i.owner = :owner  -- if owner
    AND @one_of(i.owner, :owners)  -- if owners
    AND i.kind = :kind  -- if kind
+   AND i.backfill = :backfill  -- if backfill
+   AND i.grp = :grp  -- if grp
  ORDER BY i.nominal_ms DESC LIMIT :limit
+
+-- name: instances_of_backfill
+SELECT @instance_columns FROM scheduler_job_instances i
+   @by(scheduler_job_instances_backfill)
+ WHERE i.backfill = :backfill AND i.state = :state AND i.nominal_ms < :before_ms
+   AND i.nominal_ms >= :from_ms  -- if from_ms
+   AND i.owner = :owner  -- if owner
+   AND @one_of(i.owner, :owners)  -- if owners
+   AND i.kind = :kind  -- if kind
+   AND i.grp = :grp  -- if grp
+ ORDER BY i.nominal_ms DESC LIMIT :limit
+
+-- name: instances_of_group
+SELECT @instance_columns FROM scheduler_job_instances i
+   @by(scheduler_job_instances_group)
+ WHERE i.owner = :owner AND i.grp = :grp AND i.nominal_ms < :before_ms
+   AND i.place IS NULL  -- if placeless
+   AND i.place = :place  -- if place
+   AND i.nominal_ms >= :from_ms  -- if from_ms
+   AND i.id < :after  -- if after
+   AND @one_of(i.state, :states)  -- if states
+   AND i.kind = :kind  -- if kind
+ ORDER BY i.nominal_ms DESC, i.id DESC LIMIT :limit
+
+-- name: selected_instances
+-- One job, backfill or owner and one state at a time, because then an index has the order of the page.
+SELECT i.id, i.job_id, i.state, i.kind, i.grp, i.run_created_ms FROM scheduler_job_instances i
+   @by(scheduler_job_instances_job)  -- if job_id
+   @by(scheduler_job_instances_backfill)  -- if backfill
+   @by(scheduler_job_instances_owner_state)  -- if owner
+   @by(scheduler_job_instances_state)  -- if everybody
+ WHERE i.state = :state
+   AND i.job_id = :job_id  -- if job_id
+   AND i.backfill = :backfill  -- if backfill
+   AND i.job_id = :within  -- if within
+   AND i.owner = :owner  -- if owner
+   AND i.nominal_ms >= :from_ms  -- if from_ms
+   AND i.nominal_ms < :to_ms  -- if to_ms
+   AND i.id > :after  -- if after
+   AND i.id >= :from_id  -- if from_id
+   AND i.id < :to_id  -- if to_id
+ ORDER BY i.nominal_ms  -- if by_time
+ ORDER BY i.id  -- if by_id
+ LIMIT :limit
 
 -- name: instances_by_id
 SELECT @instance_columns

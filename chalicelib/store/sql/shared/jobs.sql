@@ -24,6 +24,8 @@ SELECT @job_columns FROM scheduler_jobs j
    AND @one_of(j.state, :states)  -- if states
    AND j.state <> 'DELETED'  -- if living
    AND SUBSTR(j.name, 1, LENGTH(:name)) = :name  -- if name
+   AND j.grp = :grp  -- if grp
+   AND @has_tags(j.definition, :tags)  -- if tags
  ORDER BY j.id LIMIT :limit
 
 -- name: job_names

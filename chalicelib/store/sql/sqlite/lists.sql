@@ -13,6 +13,12 @@ INDEXED BY :index
 
 -- fragment: by_either(index, other)
 
+-- fragment: has_tags(definition, tags)
+NOT EXISTS (SELECT 1 FROM json_each(:tags) AS wanted
+             WHERE NOT EXISTS (SELECT 1 FROM json_each(:definition, '$.tags') AS tag
+                                WHERE tag.key = json_extract(wanted.value, '$.name')
+                                  AND tag.value = json_extract(wanted.value, '$.value')))
+
 -- The immediate transaction is the lock: rows need none.
 -- fragment: for_update
 
