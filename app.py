@@ -32,3 +32,8 @@ def launch(event: SQSEvent) -> None:
 @app.on_sqs_message(queue="noonday-work", batch_size=1)
 def work(event: SQSEvent) -> None:
     launching.work(event)
+
+
+@app.on_sqs_message(queue="noonday-checks", batch_size=1)
+def check(event: SQSEvent) -> None:
+    launching.check(event)

@@ -38,7 +38,7 @@ SETTINGS: Mapping[str, tuple[str | None, str]] = {
     ),
     "NOONDAY_TARGETS_ALLOW": (
         None,
-        "what may be launched on AWS: a JSON list of {owner, kind, resource, role}, or a file with it",
+        "what jobs may launch and look at on AWS: a JSON list of {owner, kind, resource, role}, or a file",
     ),
     "NOONDAY_AWS_REGION": (None, "the region of targets on AWS; else AWS_REGION's"),
     "NOONDAY_PROCESS": ("off", "on or off: whether process targets may run programs here"),
@@ -68,7 +68,7 @@ _CONNECTION = re.compile(r"NOONDAY_CONNECTION_([A-Z0-9_]+)")
 _ROLE = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+")
 AWS_KINDS = (
     *("athena", "aws", "batch", "codebuild", "ecs", "events", "glue", "lambda", "lambda_sync"),
-    *("redshift_data", "sns", "sqs", "step_functions"),
+    *("redshift_data", "s3", "sns", "sqs", "step_functions"),
 )
 _HOST = re.compile(r"([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?|\[[0-9a-fA-F:]+\])(:\d{1,5})?")
 

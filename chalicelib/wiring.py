@@ -14,11 +14,22 @@ from chalicelib.engine.engine import Engine
 from chalicelib.engine.ports import Alarm, Clock, Queue, Stops
 from chalicelib.entropy import SystemChance, SystemIds
 from chalicelib.model.errors import Unavailable
+from chalicelib.notifications.availability import Availability
 from chalicelib.notifications.clock import CorrectedClock, SystemClock
+from chalicelib.notifications.local_data import LocalData
 from chalicelib.notifications.log import JsonLog
 from chalicelib.settings import Database, Settings
 from chalicelib.store import SqlStore, Tls, open_store
-from chalicelib.targets import Allowance, Connection, Permission, TargetRegistry, TargetSettings
+from chalicelib.targets import (
+    Allowance,
+    Connection,
+    HttpProbe,
+    Permission,
+    S3Probe,
+    SqlProbe,
+    TargetRegistry,
+    TargetSettings,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +56,16 @@ def compose(
     settings: Settings, store: SqlStore, clock: Clock, transport: Transport, log: JsonLog
 ) -> Noonday:
     """The parts, put together; nothing is started and nothing is asked."""
-    targets = TargetRegistry(_target_settings(settings), clock)
+    target_settings = _target_settings(settings)
+    targets = TargetRegistry(target_settings, clock)
+    conditions = Availability(
+        {
+            "file": LocalData(settings.files),
+            "s3": S3Probe(target_settings, clock),
+            "sql": SqlProbe(target_settings),
+            "http": HttpProbe(target_settings),
+        }
+    )
     engine = Engine(
         clock=clock,
         ids=SystemIds(clock),
@@ -54,6 +74,7 @@ def compose(
         queue=transport.queue,
         alarm=transport.alarm,
         targets=targets,
+        conditions=conditions,
         artifacts=targets,
         stops=transport.stops,
         listener=log,

@@ -18,6 +18,7 @@ from chalicelib.api.resource import Operation
 from chalicelib.model import definition
 from chalicelib.model.calendar import Calendar
 from chalicelib.model.errors import NoondayError
+from chalicelib.model.prerequisite import Prerequisite
 from chalicelib.model.schedule import Schedule
 from chalicelib.settings import SETTINGS
 from chalicelib.targets import registry
@@ -110,6 +111,7 @@ PARTS: Mapping[str, Part] = {
     "definition-fields": partial(fields_of, definition.Definition),
     "schedule-fields": partial(fields_of, Schedule),
     "calendar-fields": partial(fields_of, Calendar),
+    "prerequisite-fields": partial(fields_of, Prerequisite),
     "policies-fields": partial(fields_of, definition.Policies),
     "catch-up-fields": partial(fields_of, definition.CatchUp),
     "retries-fields": partial(fields_of, definition.Retries),

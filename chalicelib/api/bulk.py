@@ -72,6 +72,7 @@ class BulkRerunBody(BulkBody):
     original: bool = Field(
         default=False, description="With the revisions they ran last, not the jobs' present ones"
     )
+    ignore_prerequisites: bool = Field(default=False, description="Wait for nothing but their turn")
 
 
 class BulkQuery(Query):
@@ -126,7 +127,7 @@ def rerun_many(call: Call, body: BulkRerunBody, query: BulkQuery) -> Response:
 
     At most a thousand a request; `next` says where to go on. With `dry_run=true` they are only counted.
     """
-    return _answered(call, Verb.RERUN, body, query, original=body.original)
+    return _answered(call, Verb.RERUN, body, query, rerun=body)
 
 
 @resource.route("POST", "/instances/skip", ANSWERS, refusals=REFUSALS)
@@ -139,7 +140,12 @@ def skip_many(call: Call, body: BulkBody, query: BulkQuery) -> Response:
 
 
 def _answered(
-    call: Call, verb: Verb, body: BulkBody, query: BulkQuery, *, original: bool = False
+    call: Call,
+    verb: Verb,
+    body: BulkBody,
+    query: BulkQuery,
+    *,
+    rerun: BulkRerunBody | None = None,
 ) -> Response:
     choice = _choice(call, body.filter)
     if query.dry_run:
@@ -150,7 +156,8 @@ def _answered(
         verb,
         choice,
         reason=body.reason,
-        original=original,
+        original=rerun is not None and rerun.original,
+        ignore_prerequisites=rerun is not None and rerun.ignore_prerequisites,
         after=after,
         as_of_ms=body.as_of if as_of_ms is None else as_of_ms,
     )

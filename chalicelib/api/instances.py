@@ -62,6 +62,7 @@ def rerun(call: Call, body: RerunBody, query: Query) -> Response:  # noqa: ARG00
         call.principal,
         call.path["instance_id"],
         original=body.original,
+        ignore_prerequisites=body.ignore_prerequisites,
         reason=body.reason,
     )
     return answer(instance_document(view))

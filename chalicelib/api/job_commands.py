@@ -92,6 +92,7 @@ def trigger(call: Call, body: TriggerBody, query: Query) -> Response:  # noqa: A
         parameters=body.parameters,
         overlap=body.overlap,
         max_active=body.max_active,
+        ignore_prerequisites=body.ignore_prerequisites,
         reason=body.reason,
         once=call.once(201, render),
     )

@@ -88,6 +88,7 @@ def submit(call: Call, body: Definition, query: SubmitQuery) -> Response:
 def _checked(call: Call, definition: Definition) -> Response:
     stored = commands.check(call.engine, call.principal, definition, owner=call.owner)
     now = call.engine.clock.now_ms()
+    absent = commands.missing_upstreams(call.engine, call.principal, stored, call.owner)
     explanation = queries.preview(
         call.engine,
         call.principal,
@@ -99,7 +100,7 @@ def _checked(call: Call, definition: Definition) -> Response:
     document = CheckedDocument(
         definition=stored.model_dump(mode="json", exclude_unset=True),
         fires=fire_documents(explanation.fires),
-        warnings=list(explanation.warnings),
+        warnings=[*explanation.warnings, *absent],
     )
     return answer(document)
 

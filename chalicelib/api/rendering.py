@@ -117,7 +117,7 @@ def instance_document(view: InstanceView) -> InstanceDocument:
         tzdata=instance.tzdata,
         runs=[_run(instance.id, run) for run in view.runs],
         parameters=json.loads(instance.parameters_json),
-        waiting_on=instance.waiting_on,
+        waiting_on=view.waiting_on,
         stop=StopDocument(kind=stop.kind, by=stop.by, reason=stop.reason) if stop else None,
         result_path=instance.result_path,
         error=instance.error,

@@ -80,12 +80,14 @@ class TriggerBody(Because):
         le=1000,
         description="With overlap allow: it begins while fewer than so many are active",
     )
+    ignore_prerequisites: bool = Field(default=False, description="Wait for nothing but its turn")
 
 
 class RerunBody(Because):
     original: bool = Field(
         default=False, description="With the revision it ran last, not the job's present one"
     )
+    ignore_prerequisites: bool = Field(default=False, description="Wait for nothing but its turn")
 
 
 class PreviewBody(Document, defer_build=True):

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from chalicelib.engine.conditions import job_key
 from chalicelib.engine.disposition import armed, dispose
 from chalicelib.engine.engine import Engine
 from chalicelib.engine.ports import GroupKey, Scope, Slots, Transaction
@@ -41,13 +42,17 @@ class Moved:
 
 def follow_up(
     engine: Engine, tx: Transaction, jobs: Mapping[str, Job], moves: Sequence[Moved], now_ms: int
-) -> None:
-    """All that follows, each in a function of its own. ``jobs``: those of the instances, locked."""
+) -> bool:
+    """All that follows, each in a function of its own. ``jobs``: those of the instances, locked.
+
+    Returns whether something else is due now that the moves themselves do not show.
+    """
     suspended = _count_failures(engine, tx, jobs, moves, now_ms)
     pass_on(tx, jobs, moves, now_ms)
     _wake_backfills(tx, moves, now_ms)
     for job in suspended:
         suspend_waiting(tx, job, now_ms)
+    return _wake_downstream(tx, jobs, moves, now_ms)
 
 
 def groups_of(instances: Iterable[Instance]) -> set[GroupKey]:
@@ -165,6 +170,18 @@ def _freed_groups(job: Job, held: Sequence[Slots]) -> set[GroupKey]:
         for one in held
         if one.group is not None and one.place is GroupPlace.HELD
     }
+
+
+def _wake_downstream(
+    tx: Transaction, jobs: Mapping[str, Job], moves: Sequence[Moved], now_ms: int
+) -> bool:
+    """Whoever waits for an instance that succeeded looks again now. One question where nobody does."""
+    succeeded = [moved.after for moved in moves if moved.after.state is InstanceState.SUCCEEDED]
+    if not succeeded:
+        return False
+    names = {one.id: jobs[one.job_id].name for one in succeeded}
+    waiters = tx.waiters(job_key((one.owner, names[one.id], one.nominal_ms)) for one in succeeded)
+    return bool(waiters) and tx.wake_waiters(waiters, now_ms) > 0
 
 
 def _count_failures(

@@ -19,6 +19,7 @@ from chalicelib.engine.ports import (
     Store,
     Targets,
 )
+from chalicelib.engine.wait_ports import Conditions
 from chalicelib.model.owner import USUAL, Quotas
 
 
@@ -31,6 +32,7 @@ class Engine:
     queue: Queue
     alarm: Alarm
     targets: Targets
+    conditions: Conditions
     artifacts: Artifacts
     stops: Stops
     listener: Listener

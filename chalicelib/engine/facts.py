@@ -50,6 +50,25 @@ class BackfillSetAside(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class PrerequisitesChecked(Fact):
+    """One batch: how many instances were looked at, how many may launch now, and how many of them have a
+    prerequisite that gave no answer in its time."""
+
+    instances: int
+    ready: int
+    late: int
+
+
+@dataclass(frozen=True, slots=True)
+class DataArrived(Fact):
+    """Somebody announced data; so many instances that wait for it are looked at now."""
+
+    actor: str
+    data: str
+    woken: int
+
+
+@dataclass(frozen=True, slots=True)
 class RunClaimed(Fact):
     job_id: str
     instance_id: str

@@ -5,6 +5,7 @@ Handing out is a commit before the send: an instance is looked at again if nobod
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -23,6 +24,7 @@ from chalicelib.model.states import InstanceState, StopKind
 
 PATIENCE_MS = 60_000
 LONGEST_PATIENCE_MS = 900_000
+LONGEST_CHECK_MS = 300_000
 LANES = {Style.STARTED: Lane.LAUNCH, Style.INLINE: Lane.WORK}
 
 
@@ -34,12 +36,13 @@ class Batch:
     lateness_ms: int = 0
     handed: list[tuple[Lane, HandedOut]] = field(default_factory=list)
     alone: list[tuple[Lane, HandedOut]] = field(default_factory=list)
+    late: list[HandedOut] = field(default_factory=list)
     over: list[Result] = field(default_factory=list)
     stopping: list[str] = field(default_factory=list)
 
     @property
     def sent(self) -> int:
-        return len(self.handed) + len(self.alone)
+        return len(self.handed) + len(self.alone) + len(self.late)
 
 
 def hand_out(engine: Engine, limit: int) -> Batch:
@@ -53,6 +56,8 @@ def hand_out(engine: Engine, limit: int) -> Batch:
             engine.queue.send(lane, together)
     for lane, one in batch.alone:
         engine.queue.send(lane, [one])
+    if batch.late:
+        engine.queue.send(Lane.CHECK, batch.late)
     settle(engine, batch.over)
     return batch
 
@@ -60,7 +65,7 @@ def hand_out(engine: Engine, limit: int) -> Batch:
 def _look_at_due(engine: Engine, tx: Transaction, limit: int) -> Batch:
     now = engine.clock.now_ms()
     due = tx.lock_due_instances(now, limit)
-    styles = _styles(engine, tx, due)
+    ways = _ways(engine, tx, due)
     batch = Batch(looked_at=len(due))
     saved = []
     for instance in due:
@@ -69,23 +74,33 @@ def _look_at_due(engine: Engine, tx: Transaction, limit: int) -> Batch:
         if over is not None:
             batch.over.append(Result(instance.id, instance.run, None, over))
             continue
-        style = styles.get((instance.job_id, instance.revision))
-        saved.append(_looked_at(instance, style, now, batch))
+        way = ways.get((instance.job_id, instance.revision))
+        saved.append(_looked_at(instance, way, now, batch))
     if saved:
         tx.save_instances(saved)
     return batch
 
 
-def _styles(
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How the instances of a revision go: to which style of target, and whether something must hold first."""
+
+    style: Style
+    prerequisites: bool
+
+
+def _ways(
     engine: Engine, tx: Transaction, due: Sequence[Instance]
-) -> Mapping[tuple[str, int], Style]:
+) -> Mapping[tuple[str, int], _Way]:
     """By job and revision; a definition that this version cannot read has none."""
-    styles = {}
+    ways = {}
     texts = tx.definitions({(one.job_id, one.revision) for one in due}) if due else {}
     for key, text in texts.items():
         with suppress(ValueError, NoondayError):
-            styles[key] = engine.targets.style(str(read_definition(text).target["kind"]))
-    return styles
+            definition = read_definition(text)
+            style = engine.targets.style(str(definition.target["kind"]))
+            ways[key] = _Way(style, bool(definition.prerequisites))
+    return ways
 
 
 def _over(instance: Instance, now_ms: int) -> Move | None:
@@ -97,11 +112,13 @@ def _over(instance: Instance, now_ms: int) -> Move | None:
     return stop_unconfirmed if late else None
 
 
-def _looked_at(instance: Instance, style: Style | None, now_ms: int, batch: Batch) -> Instance:
-    if style is None:  # set aside alone: nobody could launch it, and it must not delay the others
+def _looked_at(instance: Instance, way: _Way | None, now_ms: int, batch: Batch) -> Instance:
+    if way is None:  # set aside alone: nobody could launch it, and it must not delay the others
         wake_ms = now_ms + LONGEST_PATIENCE_MS
         waiting_on = "its definition or its kind of target is not known to this version of Noonday"
         return replace(instance, wake_ms=wake_ms, waiting_on=waiting_on, version=_next(instance))
+    if way.prerequisites and _unchecked(instance):
+        return _to_check(instance, now_ms, batch)
     asked = _asked_to_stop(instance, now_ms)
     if asked.stop is not None:
         batch.stopping.append(asked.id)
@@ -111,7 +128,25 @@ def _looked_at(instance: Instance, style: Style | None, now_ms: int, batch: Batc
     after = replace(asked, wake_ms=now_ms + _patience_ms(asked, now_ms), version=_next(instance))
     # Who was claimed without an outcome may be what brings its launcher down: it travels alone.
     travels = batch.alone if after.claim.count > 0 else batch.handed
-    travels.append((LANES[style], HandedOut(after.id, after.version)))
+    travels.append((LANES[way.style], HandedOut(after.id, after.version)))
+    return after
+
+
+def _unchecked(instance: Instance) -> bool:
+    return instance.state is InstanceState.WAITING and instance.ready_ms is None
+
+
+def _to_check(instance: Instance, now_ms: int, batch: Batch) -> Instance:
+    """What had a check without an answer last time travels apart: it may delay those that travel with it."""
+    wake_ms = now_ms + min(_patience_ms(instance, now_ms), LONGEST_CHECK_MS)
+    if instance.deadline_ms is not None:
+        wake_ms = min(wake_ms, instance.deadline_ms)
+    after = replace(instance, wake_ms=wake_ms, version=_next(instance))
+    handed = HandedOut(after.id, after.version)
+    if any(finding.get("late") for finding in json.loads(instance.findings_json or "[]")):
+        batch.late.append(handed)
+    else:
+        batch.handed.append((Lane.CHECK, handed))
     return after
 
 

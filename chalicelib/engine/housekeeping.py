@@ -13,3 +13,4 @@ def tidy(engine: Engine) -> None:
     now = engine.clock.now_ms()
     if now % HOUR_MS < 60_000:
         engine.store.transact(lambda tx: tx.forget_requests(now - REMEMBERED_MS))
+        engine.store.transact(lambda tx: tx.forget_idle_waits())

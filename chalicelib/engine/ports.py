@@ -21,6 +21,7 @@ from chalicelib.engine.filters import (
 from chalicelib.engine.history_ports import HistoryReader
 from chalicelib.engine.outcomes import Outcome, Style
 from chalicelib.engine.owner_ports import OwnerReader, OwnerTransaction
+from chalicelib.engine.wait_ports import WaitReader, WaitTransaction
 from chalicelib.model.calendar import StoredCalendar
 from chalicelib.model.event import Event
 from chalicelib.model.group import Group
@@ -88,7 +89,7 @@ GroupKey = tuple[str, str]
 """A concurrency group: its owner and its name."""
 
 
-class Reader(BackfillReader, HistoryReader, OwnerReader, Protocol):
+class Reader(BackfillReader, HistoryReader, OwnerReader, WaitReader, Protocol):
     """Questions. ``owners`` limits what is seen; None sees all (admins and the engine itself)."""
 
     def job(self, job_id: str, owners: Sequence[str] | None) -> Job | None:
@@ -206,7 +207,7 @@ class Slots:
     count: int
 
 
-class Transaction(Reader, BackfillTransaction, OwnerTransaction, Protocol):
+class Transaction(Reader, BackfillTransaction, OwnerTransaction, WaitTransaction, Protocol):
     """One unit of work: all of it happens, or none.
 
     Locks are taken in this order, whoever takes them: owners, calendars and groups by name, jobs by id,

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from chalicelib.engine.ports import LaunchRequest
 from chalicelib.model.calendar import read_snapshot
-from chalicelib.model.definition import Definition, Value
+from chalicelib.model.definition import Definition
 from chalicelib.model.instance import Instance
 from chalicelib.model.template import Values, render
 from chalicelib.schedule.excluding import compile_excluding
@@ -24,21 +24,7 @@ def launch_request(
     Raises:
         ValueError: a template cannot be rendered.
     """
-    calendars = read_snapshot(calendars_json, definition.schedule.exclude)
-    timetable = compile_excluding(definition.schedule, calendars, submitted_ms=instance.created_ms)
-    parameters = {**definition.parameters, **json.loads(instance.parameters_json)}
-    values = Values(
-        nominal_ms=instance.nominal_ms,
-        previous_ms=timetable.previous_before(instance.nominal_ms),
-        next_ms=timetable.next_after(instance.nominal_ms),
-        zone=timetable.zone,
-        job_name=job_name,
-        job_id=instance.job_id,
-        instance_id=instance.id,
-        run=instance.run,
-        token=instance.token,
-        parameters=parameters,
-    )
+    values = values_of(instance, job_name, definition, calendars_json)
     return LaunchRequest(
         token=instance.token,
         instance_id=instance.id,
@@ -48,7 +34,7 @@ def launch_request(
         run=instance.run,
         kind=str(definition.target["kind"]),
         spec=render(definition.target, values),
-        bindings=_bindings(values, parameters),
+        bindings=bindings_of(values),
         handle=json.loads(instance.handle) if instance.handle else None,
         external_id=instance.external_id,
         deadline_ms=instance.deadline_ms or 0,
@@ -56,9 +42,27 @@ def launch_request(
     )
 
 
-def _bindings(
-    values: Values, parameters: Mapping[str, Value]
-) -> Mapping[str, str | int | float | bool | None]:
+def values_of(
+    instance: Instance, job_name: str, definition: Definition, calendars_json: str | None = None
+) -> Values:
+    """What the templates of an instance's run may read."""
+    calendars = read_snapshot(calendars_json, definition.schedule.exclude)
+    timetable = compile_excluding(definition.schedule, calendars, submitted_ms=instance.created_ms)
+    return Values(
+        nominal_ms=instance.nominal_ms,
+        previous_ms=timetable.previous_before(instance.nominal_ms),
+        next_ms=timetable.next_after(instance.nominal_ms),
+        zone=timetable.zone,
+        job_name=job_name,
+        job_id=instance.job_id,
+        instance_id=instance.id,
+        run=instance.run,
+        token=instance.token,
+        parameters={**definition.parameters, **json.loads(instance.parameters_json)},
+    )
+
+
+def bindings_of(values: Values) -> Mapping[str, str | int | float | bool | None]:
     """What SQL may bind: parameters, and times in the job's zone as SQL writes them."""
     fixed: dict[str, Any] = {
         "nominal_time": _sql_time(values.nominal_ms, values.zone),
@@ -72,7 +76,7 @@ def _bindings(
         "run": values.run,
         "token": values.token,
     }
-    return {**parameters, **fixed}
+    return {**values.parameters, **fixed}
 
 
 def _sql_time(instant_ms: int, zone: ZoneInfo) -> str:

@@ -51,7 +51,7 @@ def settle(engine: Engine, results: Sequence[Result]) -> Sequence[Instance]:
     if not results:
         return ()
 
-    def unit(tx: Transaction) -> Sequence[Moved]:
+    def unit(tx: Transaction) -> tuple[Sequence[Moved], bool]:
         now = engine.clock.now_ms()
         jobs, present = _locked(tx, results)
         definitions = tx.definitions({(seen.job_id, seen.revision) for seen in present.values()})
@@ -69,11 +69,10 @@ def settle(engine: Engine, results: Sequence[Result]) -> Sequence[Instance]:
             moved = _moved(before, followed, policies, now)
             if moved.after is not before:
                 moves.append(moved)
-        write_moves(engine, tx, jobs, moves, now)
-        return moves
+        return moves, write_moves(engine, tx, jobs, moves, now)
 
-    moves = engine.store.transact(unit)
-    announce(engine, moves)
+    moves, due = engine.store.transact(unit)
+    announce(engine, moves, due=due)
     return [moved.after for moved in moves]
 
 
@@ -96,27 +95,30 @@ def _waits_on(refused: Instance, policies: Policies) -> Instance:
 
 def write_moves(
     engine: Engine, tx: Transaction, jobs: Mapping[str, Job], moves: Sequence[Moved], now_ms: int
-) -> None:
-    """Archive what a retry superseded, save, record, and do what follows. Groups and jobs are locked."""
+) -> bool:
+    """Archive what a retry superseded, save, record, and do what follows. Groups and jobs are locked.
+
+    Returns whether something else is due now.
+    """
     if not moves:
-        return
+        return False
     superseded = [moved.superseded for moved in moves if moved.superseded is not None]
     if superseded:
         tx.archive_runs(superseded)
     tx.save_instances([moved.after for moved in moves])
     tx.insert_events([_event(engine, moved, now_ms) for moved in moves if _is_history(moved)])
-    follow_up(engine, tx, jobs, moves, now_ms)
+    return follow_up(engine, tx, jobs, moves, now_ms)
 
 
-def announce(engine: Engine, moves: Sequence[Moved]) -> None:
-    """After the commit: tell, and ask for a look at whatever is due soon."""
+def announce(engine: Engine, moves: Sequence[Moved], *, due: bool = False) -> None:
+    """After the commit: tell, and ask for a look at whatever is due soon. ``due``: something is now."""
     now = engine.clock.now_ms()
     for moved in moves:
         told = moved.superseded or moved.after
         engine.listener(
             RunMoved(now, told.job_id, told.id, told.run, told.state, told.reason, told.error)
         )
-    freed = any(frees(moved.before, moved.after) for moved in moves)
+    freed = due or any(frees(moved.before, moved.after) for moved in moves)
     wakes = [*(moved.after.wake_ms for moved in moves), now if freed else None]
     ring(engine, wakes, arms=False)
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from chalicelib.engine.waiting import waiting_on
 from chalicelib.model.backfill import Backfill, BackfillState
 from chalicelib.model.instance import Instance, Run
 from chalicelib.model.job import Job
@@ -26,6 +27,10 @@ class InstanceView:
     @property
     def runs(self) -> Sequence[Run]:
         return (*self.superseded, self.instance.latest_run)
+
+    @property
+    def waiting_on(self) -> str | None:
+        return waiting_on(self.instance)
 
 
 @dataclass(frozen=True, slots=True)

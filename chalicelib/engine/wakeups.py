@@ -13,6 +13,20 @@ def next_minute(now_ms: int) -> int:
     return now_ms - now_ms % MINUTE_MS + MINUTE_MS
 
 
+RUNGS = 10
+
+
+def ring_each(engine: Engine, wakes: Iterable[int | None]) -> None:
+    """One wake-up for each of the first few of these moments before the next minute; none arms another.
+
+    For many instances that each come back at a time of their own.
+    """
+    now = engine.clock.now_ms()
+    soon = {max(wake, now) for wake in wakes if wake is not None and wake < next_minute(now)}
+    for wake in sorted(soon)[:RUNGS]:
+        engine.alarm.wake(wake, 0)
+
+
 def ring(engine: Engine, wakes: Iterable[int | None], *, arms: bool) -> None:
     """Ask for one sweep at the earliest of these times, unless the minute hand comes first.
 

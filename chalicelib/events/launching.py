@@ -1,9 +1,10 @@
-"""What was handed out, on its way to its target."""
+"""What was handed out, on its way to its target, or to the check of what it waits for."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
+from chalicelib.engine.checking import check_waiting
 from chalicelib.engine.inline import run_inline
 from chalicelib.engine.launch import launch_started
 from chalicelib.events.alarm import Record
@@ -22,3 +23,9 @@ def work(records: Iterable[Record]) -> None:
     for record in records:
         for one in read_handed_out(record.body):
             run_inline(noonday().engine, one)
+
+
+def check(records: Iterable[Record]) -> None:
+    """Prerequisites, a message at a time: what travels apart is not to delay others."""
+    for record in records:
+        check_waiting(noonday().engine, read_handed_out(record.body))

@@ -16,7 +16,7 @@ from chalicelib.local.context import EventContext, queue_event
 from chalicelib.notifications.log import JsonLog
 from chalicelib.notifications.messages import write_handed_out
 
-THREADS = {Lane.LAUNCH: 2}
+THREADS = {Lane.LAUNCH: 2, Lane.CHECK: 8}
 WORK_S = 14 * 60.0
 Handler = Callable[[Any, Any], Any]
 

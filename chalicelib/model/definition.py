@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 from chalicelib.model.document import Document
 from chalicelib.model.identity import Slug
 from chalicelib.model.instants import parse_duration
+from chalicelib.model.prerequisite import MOST, Prerequisite
 from chalicelib.model.schedule import Schedule
 
 Value = str | int | float | bool
@@ -119,6 +120,11 @@ class Definition(Document):
         description="Defaults; a trigger may override them; ${parameters.x} reads them",
     )
     schedule: Schedule
+    prerequisites: list[Prerequisite] = Field(
+        [],
+        max_length=MOST,
+        description="What must hold before an instance may launch; all of them",
+    )
     target: dict[str, Any] = Field(description="What each run launches; `kind` chooses the fields")
     policies: Policies = Policies()
 

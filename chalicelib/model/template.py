@@ -20,6 +20,7 @@ from chalicelib.model.errors import Problem
 TIMES = ("nominal_time", "previous_time", "next_time")
 NAMES = ("job_name", "job_id", "instance_id", "run", "token")
 _PLACEHOLDER = re.compile(r"(\$?)\$\{([^}]*)\}?")
+_BEGINS = re.compile(r"(?<!\$)\$\{")
 _EXPRESSION = re.compile(
     r"(?P<name>[a-z_]+(?:\.[A-Za-z_][A-Za-z0-9_]*)?)(?:(?P<shift>[+-]\d{1,6})(?P<unit>[smhdw]))?(?::(?P<format>.+))?"
 )
@@ -48,6 +49,11 @@ class Values:
             "previous_time": self.previous_ms,
             "next_time": self.next_ms,
         }[name]
+
+
+def templated(text: str) -> bool:
+    """Whether a placeholder is in it, which each run replaces by its own value."""
+    return _BEGINS.search(text) is not None
 
 
 def render(document: Any, values: Values) -> Any:

@@ -10,7 +10,13 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Literal, TextIO
 
-from chalicelib.engine.facts import BackfillSetAside, Fact, JobSetAside, Swept
+from chalicelib.engine.facts import (
+    BackfillSetAside,
+    Fact,
+    JobSetAside,
+    PrerequisitesChecked,
+    Swept,
+)
 from chalicelib.model.errors import NoondayError
 
 Level = Literal["debug", "info", "error"]
@@ -67,7 +73,7 @@ def _level(fact: Fact) -> Level:
     match fact:
         case JobSetAside() | BackfillSetAside():
             return "error"
-        case Swept(jobs=0, instances=0, handed_out=0):
+        case Swept(jobs=0, instances=0, handed_out=0) | PrerequisitesChecked(ready=0, late=0):
             return "debug"
         case _:
             return "info"

@@ -6,8 +6,10 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 
+from chalicelib.engine.conditions import UpstreamKey
 from chalicelib.engine.filters import EventFilter, JobFilter
-from chalicelib.engine.ports import Remembered, Wakes
+from chalicelib.engine.ports import Remembered, Scope, Wakes
+from chalicelib.engine.wait_ports import Upstream
 from chalicelib.model.calendar import StoredCalendar
 from chalicelib.model.event import Event
 from chalicelib.model.group import Group
@@ -132,6 +134,34 @@ class SqlReader(BackfillReads, HistoryReads, InstancePages, OwnerReads):
 
     def job_names(self, job_ids: Iterable[str]) -> Mapping[str, str]:
         return {row[0]: row[1] for row in self._session.query_listed("job_names", job_ids)}
+
+    def upstreams(self, wanted: Iterable[UpstreamKey]) -> Mapping[UpstreamKey, Upstream]:
+        keys = [
+            {"owner": owner, "name": name, "nominal_ms": nominal_ms}
+            for owner, name, nominal_ms in sorted(set(wanted))
+        ]
+        return {
+            (owner, name, nominal_ms): Upstream(state, reason)
+            for text in batches(keys)
+            for owner, name, nominal_ms, state, reason in self._session.query(
+                "upstreams", rows=text
+            )
+        }
+
+    def waiters(self, keys: Iterable[str]) -> Sequence[str]:
+        found = self._session.query_listed("waiters", keys)
+        return sorted({instance_id for (instance_id,) in found})
+
+    def slot_holders(self, scope: Scope, limit: int) -> Sequence[str]:
+        job_id, backfill = scope
+        found = self._session.query(
+            "slot_holders",
+            job_id=job_id,
+            backfill=backfill,
+            of_job=backfill is None or None,
+            limit=limit,
+        )
+        return sorted(one for (one,) in found)
 
     def runs(self, instance_ids: Sequence[str]) -> Mapping[str, Sequence[Run]]:
         found = grouped(self._session.query_listed("runs", instance_ids))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from chalicelib.engine.ports import GroupKey, Remembered, Scope, Slots
+from chalicelib.engine.wait_ports import Wait
 from chalicelib.model.calendar import StoredCalendar
 from chalicelib.model.errors import AlreadyExists, NameTaken
 from chalicelib.model.event import Event
@@ -180,6 +181,37 @@ class SqlTransaction(SqlReader, BackfillWrites, OwnerWrites):
     def wake_group(self, key: GroupKey, now_ms: int, count: int) -> int:
         owner, name = key
         return self._session.change("wake_group", owner=owner, grp=name, now=now_ms, count=count)
+
+    def wake_waiters(
+        self, instance_ids: Iterable[str], now_ms: int, owners: Sequence[str] | None = None
+    ) -> int:
+        owned = None if owners is None else rows.as_list(owners)
+        return sum(
+            self._session.change("wake_waiters", ids=rows.as_list(part), now=now_ms, owners=owned)
+            for part in rows.slices(instance_ids)
+        )
+
+    def save_waits(self, waits: Sequence[Wait]) -> None:
+        ordered = sorted(set(waits), key=lambda wait: (wait.key, wait.instance_id))
+        keys = ({"key_hash": one.key, "instance_id": one.instance_id} for one in ordered)
+        self._insert_missing("save_waits", keys)
+
+    def forget_waits(self, instance_ids: Iterable[str]) -> int:
+        return sum(
+            self._session.change("forget_waits", ids=rows.as_list(part))
+            for part in rows.slices(instance_ids)
+        )
+
+    def forget_idle_waits(self) -> int:
+        """Page by page: the table may be large, and nobody is to wait for the whole of it."""
+        idle: set[str] = set()
+        after: dict[str, object] = {"after_key": "", "after": ""}
+        while True:
+            page = self._session.query("waits", limit=_NOMINAL_PAGE, **after)
+            idle.update(one for _, one, waits in page if not waits)
+            if len(page) < _NOMINAL_PAGE:
+                return self.forget_waits(idle)
+            after = {"after_key": page[-1][0], "after": page[-1][1]}
 
     def skip_waiting(self, job_id: str, now_ms: int, reason: str) -> int:
         return self._session.change("skip_waiting", job_id=job_id, now=now_ms, reason=reason)

@@ -1,7 +1,19 @@
-"""What runs can launch, one module a kind."""
+"""What runs can launch, one module a kind; and what prerequisites can look at of the same places."""
 
 from chalicelib.targets.allowance import Allowance, Permission
 from chalicelib.targets.configuration import Connection, TargetSettings
+from chalicelib.targets.http_probe import HttpProbe
 from chalicelib.targets.registry import TargetRegistry
+from chalicelib.targets.s3_probe import S3Probe
+from chalicelib.targets.sql_probe import SqlProbe
 
-__all__ = ["Allowance", "Connection", "Permission", "TargetRegistry", "TargetSettings"]
+__all__ = [
+    "Allowance",
+    "Connection",
+    "HttpProbe",
+    "Permission",
+    "S3Probe",
+    "SqlProbe",
+    "TargetRegistry",
+    "TargetSettings",
+]

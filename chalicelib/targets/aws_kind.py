@@ -26,8 +26,9 @@ from chalicelib.engine.outcomes import (
 )
 from chalicelib.engine.ports import LaunchRequest
 from chalicelib.model.document import Document
+from chalicelib.model.template import templated
 from chalicelib.targets.configuration import TargetSettings
-from chalicelib.targets.kind import StartedKind, check_of, in_parallel, templated
+from chalicelib.targets.kind import StartedKind, check_of, in_parallel
 
 ACCOUNT = r"\d{12}"
 PARTITION = r"arn:aws[a-z-]*"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,11 +13,11 @@ from pydantic import ValidationInfo
 from chalicelib.engine.outcomes import Failed, Outcome, Style
 from chalicelib.engine.ports import Control, LaunchRequest
 from chalicelib.model.document import Document
+from chalicelib.model.template import templated
 from chalicelib.targets.configuration import TargetSettings
 from chalicelib.targets.files import Folders, misplaced
 
 S = TypeVar("S", bound=Document)
-_TEMPLATE = re.compile(r"(?<!\$)\$\{")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +51,6 @@ class Check:
             if self.rendered:  # links are looked at before the run has any effect
                 Folders(self.settings.files, self.settings.runs).result(path)
         return path
-
-
-def templated(text: str) -> bool:
-    """Whether a placeholder is in it, which each run replaces by its own value."""
-    return _TEMPLATE.search(text) is not None
 
 
 def check_of(info: ValidationInfo) -> Check | None:

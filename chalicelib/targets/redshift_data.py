@@ -10,8 +10,8 @@ from pydantic import Field, field_validator, model_validator
 from chalicelib.aws import Caller
 from chalicelib.engine.outcomes import Launched, Outcome, Succeeded
 from chalicelib.engine.ports import LaunchRequest
+from chalicelib.model.template import templated
 from chalicelib.targets.aws_kind import AwsKind, AwsTarget, Name, Need, by_state, given
-from chalicelib.targets.kind import templated
 
 
 class RedshiftDataTarget(AwsTarget):

@@ -11,11 +11,11 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from chalicelib.engine.outcomes import Dropped, Failed, Outcome, Stopped, Succeeded, Unknown
 from chalicelib.engine.ports import Clock, Control, LaunchRequest
 from chalicelib.model.document import Document
-from chalicelib.model.template import NAMES, TIMES
+from chalicelib.model.template import NAMES, TIMES, templated
 from chalicelib.targets import sql_statement
 from chalicelib.targets.configuration import Connection, TargetSettings
 from chalicelib.targets.files import Draft, Folders, OutsideFiles, drafting
-from chalicelib.targets.kind import Check, InlineKind, check_of, templated
+from chalicelib.targets.kind import Check, InlineKind, check_of
 from chalicelib.targets.run_log import RunLog
 from chalicelib.targets.sql_rows import Format, csv_line, format_of, writer
 from chalicelib.targets.sql_session import Answer, EarlierSession, Session, SqlFailure

@@ -10,7 +10,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
@@ -100,13 +100,7 @@ class MySqlSession(Session):
     def close(self) -> None:
         """Without reading what the server still sends."""
         self._over.set()
-        result = vars(self._db).get("_result")
-        if result is not None:  # else the driver fetches all remaining rows, be it a billion
-            result.unbuffered_active = False
-        if self._cursor is not None:
-            self._cursor._result = None
-        with suppress(Exception):
-            self._db.close()
+        let_go(self._db, self._cursor)
 
     def _fetch(self) -> Rows:
         if self._stopped.is_set():
@@ -162,16 +156,65 @@ class MySqlSession(Session):
             cursor.execute(query, values or None)
             return cursor.fetchone() or ()
 
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        """The driver's errors carry the user's name and the host, never the password."""
+    def _explained(self) -> AbstractContextManager[None]:
+        return explained(self._connection)
+
+
+@contextmanager
+def explained(connection: Connection) -> Iterator[None]:
+    """The driver's errors carry the user's name and the host, never the password."""
+    try:
+        yield
+    except (pymysql.Error, OSError, RuntimeError, ValueError) as error:
+        code = error.args[0] if error.args else None
+        text = str(error.args[-1]) if error.args else type(error).__name__
+        message = f"connection {connection.name!r}: {text}"
+        raise SqlFailure(message, retry=code not in _PERMANENT) from error
+
+
+def let_go(db: Any, cursor: Any) -> None:
+    """Close without reading what the server still sends."""
+    result = vars(db).get("_result")
+    if result is not None:  # else the driver fetches all remaining rows, be it a billion
+        result.unbuffered_active = False
+    if cursor is not None:
+        cursor._result = None
+    with suppress(Exception):
+        db.close()
+
+
+def first_row(connection: Connection, query: str, bindings: Bound, *, seconds: float) -> bool:
+    """Whether the query returns a row; nothing is written, and no second row is read.
+
+    Raises:
+        SqlFailure: it cannot be asked, or the answer does not come in time.
+    """
+    with explained(connection):
+        db = dial(connection, seconds=seconds)
+    cursor = db.cursor(SSCursor)
+    try:
+        with explained(connection):
+            _limit(db, seconds)
+            with db.cursor() as ask:
+                ask.execute("SELECT @@SESSION.sql_mode")
+                lexis = mysql_lexis(str((ask.fetchone() or ("",))[0]))
+                ask.execute("START TRANSACTION READ ONLY")
+            used = {name: bindings[name] for name in names(query, lexis)}
+            cursor.execute(pyformat(query, lexis), used)
+            if not cursor.description:
+                raise SqlFailure("the statement returns no rows; write a SELECT", retry=False)
+            return cursor.fetchone() is not None
+    finally:
+        let_go(db, cursor)
+
+
+def _limit(db: Any, seconds: float) -> None:
+    """The server ends the query too: who has gone would not hear that it went on. MySQL, or else MariaDB."""
+    with db.cursor() as ask:
         try:
-            yield
-        except (pymysql.Error, OSError, RuntimeError, ValueError) as error:
-            code = error.args[0] if error.args else None
-            text = str(error.args[-1]) if error.args else type(error).__name__
-            message = f"connection {self._connection.name!r}: {text}"
-            raise SqlFailure(message, retry=code not in _PERMANENT) from error
+            ask.execute("SET SESSION max_execution_time = %s", (int(seconds * 1000),))
+        except pymysql.Error:
+            ask.execute("SET SESSION max_statement_time = %s", (seconds,))
 
 
 def lock_name(token: str) -> str:

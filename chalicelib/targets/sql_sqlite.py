@@ -17,6 +17,7 @@ from chalicelib.targets.sql_statement import SQLITE, names
 
 BATCH = 500
 BUSY_SECONDS = 30.0
+LARGEST_LOOK = 16_000_000  # bytes of a row of who only looks
 _LOOK_SECONDS = 0.2  # SQLite waits for a lock without looking at anything else
 _LOCKED = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_BUSY_RECOVERY})
 _STEPS = 10_000  # of SQLite's machine between two looks at the stop: well under a millisecond
@@ -33,7 +34,8 @@ _DENIED_PRAGMAS = frozenset({"writable_schema", "temp_store_directory", "data_st
 class SqliteSession(Session):
     """Opened for reading and writing, never created: a missing file is an error."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, *, looks_only: bool = False) -> None:
+        """``looks_only``: nothing is written, and rows are fetched one by one."""
         self._name = connection.name
         self._stopped = threading.Event()
         self._closing = threading.Lock()
@@ -54,6 +56,10 @@ class SqliteSession(Session):
             )
         self._db.text_factory = _text
         self._db.set_progress_handler(self._stopped.is_set, _STEPS)
+        self._batch = 1 if looks_only else BATCH
+        if looks_only:
+            self._db.execute("PRAGMA query_only = ON")
+            self._db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LARGEST_LOOK)
 
     @property
     def handle(self) -> Mapping[str, object]:
@@ -108,7 +114,7 @@ class SqliteSession(Session):
         if self._cursor is None:
             return ()
         with self._explained():
-            return self._cursor.fetchmany(BATCH)
+            return self._cursor.fetchmany(self._batch)
 
     def _authorize(self, action: int, first: str | None, *_: str | None) -> int:
         """A definition gets the database that the operator named, not all files of this machine."""

@@ -14,7 +14,14 @@ from cli.client import path
 from cli.command import Group
 from cli.commands.backfill import backfill_id
 from cli.commands.many import KILL, RERUN, SKIP, change_many, check_one_or_many, choice_options
-from cli.commands.options import page_of, paging_options, past, reason_option, span_options
+from cli.commands.options import (
+    ignore_option,
+    page_of,
+    paging_options,
+    past,
+    reason_option,
+    span_options,
+)
 from cli.errors import Failure
 from cli.names import JOB, instance_id
 from cli.output import emit, say_more
@@ -175,6 +182,7 @@ def kill(
 @click.option(
     "--original", is_flag=True, help="As the job was when it last ran, not as the job is now."
 )
+@ignore_option
 @reason_option
 @click.option("--wait", is_flag=True, help="Wait for its end, and show progress.")
 @click.pass_obj
@@ -185,16 +193,23 @@ def rerun(
     reason: str | None,
     *,
     original: bool,
+    ignore_prerequisites: bool,
     wait: bool,
     **choice: Any,
 ) -> None:
     """Run an instance that has ended once more, or many.
 
-    Its earlier runs stay in its record. The nominal time is the same. Of many, without --state, those
-    that FAILED, TIMED_OUT or were KILLED.
+    Its earlier runs stay in its record. The nominal time is the same. Its prerequisites are checked
+    again, unless they are to be ignored. Of many, without --state, those that FAILED, TIMED_OUT or
+    were KILLED.
     """
     check_one_or_many(instance, choice, wait=wait)
-    body = ({"original": True} if original else {}) | ({"reason": reason} if reason else {})
+    wishes = {
+        "original": original,
+        "ignore_prerequisites": ignore_prerequisites,
+        "reason": reason,
+    }
+    body = {name: value for name, value in wishes.items() if value}
     if instance is None:
         change_many(session, RERUN, body, choice)
         return

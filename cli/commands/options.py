@@ -30,6 +30,12 @@ def reason_option(function: F) -> F:
     )
 
 
+def ignore_option(function: F) -> F:
+    return click.option(
+        "--ignore-prerequisites", is_flag=True, help="Wait for no prerequisite, only for its turn."
+    )(function)
+
+
 def paging_options(function: F) -> F:
     """``--limit``, ``--next`` and ``--all``."""
     function = click.option("--all", "everything", is_flag=True, help="Every page.")(function)

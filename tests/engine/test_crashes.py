@@ -6,11 +6,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from chalicelib.engine import commands, queries
 from chalicelib.engine.commands import Choice, Verb, Wanted, Wish, many
+from chalicelib.engine.conditions import data_key, job_key
 from chalicelib.engine.filters import BackfillFilter
 from chalicelib.engine.once import Once
 from chalicelib.engine.ports import Store
@@ -52,14 +54,17 @@ class Life:
         self.owner = f"owner-{number}"
         self.first_id = 1 + number * 10_000_000
         self.outside = RecordingTargets()
+        self.arrived: set[str] = set()
         self.keep_messages = keep_messages
         self.crashes = 0
         self.world = self._started(fuse, NOON - MINUTE)
         self.job_id = ""
         self.backfill_id = ""
+        self.upstream_id = ""
 
     def _started(self, fuse: Fuse, now_ms: int) -> World:
         world = World(self.store, now_ms=now_ms, ids_from=self.first_id + 1_000_000 * self.crashes)
+        world.places.there = self.arrived
         world.queue = CrashingQueue(fuse)
         world.alarm = CrashingAlarm(fuse)
         world.targets = CrashingTargets(fuse, self.outside)
@@ -90,20 +95,40 @@ class Life:
             self.world.alarm.wakes.extend(old.alarm.wakes)
 
 
-def submit(kind: str, *, scheduled: bool) -> Step:
+def submit(kind: str, *, scheduled: bool, **changes: Any) -> Step:
     definition = a_definition(
         target={"kind": kind},
+        **changes,
         schedule={"every": "PT1M", "start": "2026-01-01T12:00:00Z", "end": "2026-01-01T12:03:00Z"},
     )
 
     def step(life: Life) -> None:
-        once = Once(f"submit-{life.owner}", "the same", 201, lambda job: str(job.id))
+        once = Once(
+            f"submit-{definition.name}-{life.owner}", "the same", 201, lambda job: str(job.id)
+        )
         answer = commands.submit(
             life.world.engine, ADMIN, definition, owner=life.owner, schedule=scheduled, once=once
         )
         life.job_id = answer.id if isinstance(answer, Job) else answer.body
 
     return step
+
+
+def submit_upstream(kind: str) -> Step:
+    """The job that another waits for; the story goes on about the other."""
+    submission = submit(kind, scheduled=True, name="load")
+
+    def step(life: Life) -> None:
+        submission(life)
+        life.upstream_id, life.job_id = life.job_id, life.upstream_id
+
+    return step
+
+
+def arrive(life: Life) -> None:
+    """The data is there, and somebody says so."""
+    life.arrived.add("orders/ready")
+    commands.data_arrived(life.world.engine, ADMIN, ["orders/ready"], owner=life.owner)
 
 
 def until(at_ms: int) -> Step:
@@ -201,6 +226,7 @@ STORIES: dict[str, tuple[Step, ...]] = {
     "delete": (until(NOON + MINUTE), delete),
     "kill-many": (until(NOON + HALF), *[trigger_one] * 3, kill_many),
     "rerun-many": (until(END + HALF), rerun_many, until(END + MINUTE), rerun_many),
+    "wait": (until(NOON + HALF), arrive),
     "backfill": (*MISSED, backfill("none")),
     "backfill-cancel": (*MISSED, backfill("none"), until(NOON + MINUTE + HALF + 1000), cancel),
     "backfill-rerun": (until(END + HALF), backfill("all")),
@@ -208,7 +234,10 @@ STORIES: dict[str, tuple[Step, ...]] = {
 
 
 def tell(story: str, kind: str, life: Life) -> None:
-    life.do(submit(kind, scheduled=story != "schedule"))
+    if story == "wait":
+        life.do(submit_upstream(kind))
+    waits = [{"job": "load"}, {"data": "orders/ready"}] if story == "wait" else []
+    life.do(submit(kind, scheduled=story != "schedule", prerequisites=waits))
     for step in STORIES[story]:
         life.do(step)
     life.do(until(END + 8 * MINUTE))
@@ -227,10 +256,23 @@ def judge(story: str, life: Life) -> None:
         assert_one_identity(life.outside, life.store, life.job_id)
     if story.startswith("backfill"):
         judge_backfill(story, life)
+    if story == "wait":
+        judge_waiting(life)
     if story in ("fire", "schedule"):
         states = {one.state for one in instances_of(life.store, life.job_id)}
         assert states == {InstanceState.SUCCEEDED}
         assert len(life.outside.executions) == len(NOMINAL)
+
+
+def judge_waiting(life: Life) -> None:
+    """All ran, none before its upstream had succeeded, and nobody is remembered as waiting."""
+    ups = {one.nominal_ms: one for one in instances_of(life.store, life.upstream_id)}
+    downs = instances_of(life.store, life.job_id)
+    assert {one.state for one in [*ups.values(), *downs]} == {InstanceState.SUCCEEDED}
+    for one in downs:
+        assert (one.ready_ms or 0) >= (ups[one.nominal_ms].ended_ms or 0)
+        keys = [job_key((life.owner, "load", one.nominal_ms)), data_key("orders/ready")]
+        assert one.id not in life.store.read(lambda reader, keys=keys: reader.waiters(keys))  # type: ignore[misc]
 
 
 def judge_backfill(story: str, life: Life) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from chalicelib.engine import Engine
+from chalicelib.engine.checking import check_waiting
+from chalicelib.engine.conditions import Condition, Found
 from chalicelib.engine.facts import Fact
 from chalicelib.engine.inline import run_inline
 from chalicelib.engine.launch import launch_started
@@ -20,6 +22,7 @@ from chalicelib.engine.stops import RunsInThisProcess
 from chalicelib.engine.sweep import sweep_minute, sweep_second
 from chalicelib.model.definition import Definition
 from chalicelib.model.errors import InvalidInput, NotFound, Problem
+from chalicelib.model.prerequisite import Prerequisite
 from chalicelib.model.principal import Principal
 
 MINUTE = 60_000
@@ -70,6 +73,41 @@ class HeapAlarm:
 class NoArtifacts:
     def read(self, path: str, *, offset: int = 0, limit: int = 5_000_000) -> bytes:
         raise NotFound(f"there is no {path!r} in this world, at {offset} or for {limit} bytes")
+
+
+@dataclass
+class Places:
+    """What is there, and who looked: ``there`` holds paths, queries and URLs; what is in ``silent`` gives no
+    answer, and ``unlooked`` is what nobody had the time to look at."""
+
+    there: set[str] = field(default_factory=set)
+    silent: set[str] = field(default_factory=set)
+    unlooked: set[str] = field(default_factory=set)
+    looks: list[Sequence[Condition]] = field(default_factory=list)
+
+    def problems(
+        self, prerequisites: Sequence[Prerequisite], parameters: Collection[str], owner: str
+    ) -> Sequence[Problem]:
+        del parameters, owner
+        return [
+            Problem(f"prerequisites.{place}.data", "is nowhere", one.data)
+            for place, one in enumerate(prerequisites)
+            if one.data == "nowhere"
+        ]
+
+    def check(self, conditions: Sequence[Condition]) -> Iterator[Mapping[Condition, Found]]:
+        self.looks.append(conditions)
+        late = {one for one in conditions if one.what in self.silent}
+        seen = [one for one in conditions if one not in late and one.what not in self.unlooked]
+        yield {
+            one: Found(met=one.what in self.there, what="there" if one.what in self.there else "no")
+            for one in seen
+        }
+        yield {one: Found(met=False, what="no answer", late=True) for one in late}
+
+    @property
+    def looked_at(self) -> list[str]:
+        return [one.what for look in self.looks for one in look]
 
 
 @dataclass
@@ -141,6 +179,7 @@ class World:
         self.queue = ListQueue()
         self.alarm = HeapAlarm()
         self.targets = RecordingTargets()
+        self.places = Places()
         self.facts: list[Fact] = []
         self.engine = Engine(
             clock=self.clock,
@@ -150,6 +189,7 @@ class World:
             queue=self.queue,
             alarm=self.alarm,
             targets=self.targets,
+            conditions=self.places,
             artifacts=NoArtifacts(),
             stops=RunsInThisProcess(),
             listener=self.facts.append,
@@ -181,6 +221,8 @@ class World:
         lane, handed = self.queue.messages.pop(0)
         if lane is Lane.WORK:
             run_inline(self.engine, handed)
+        elif lane is Lane.CHECK:
+            check_waiting(self.engine, [handed])
         else:
             launch_started(self.engine, [handed])
         return True

@@ -120,7 +120,7 @@ class Desk:
     """Handlers of the queues that note what they got; ``go`` lets them end."""
 
     def __init__(self, workers: int = 2) -> None:
-        self.got: dict[str, list[list[HandedOut]]] = {"launch": [], "work": []}
+        self.got: dict[str, list[list[HandedOut]]] = {lane.value: [] for lane in Lane}
         self.go = threading.Event()
         self.began = threading.Semaphore(0)
         self.log = io.StringIO()
@@ -166,7 +166,7 @@ def test_a_handler_that_breaks_is_logged_and_its_thread_goes_on() -> None:
     def broken(event: Any, context: Any) -> None:
         raise RuntimeError(f"{context.function_name}: {event['Records'][0]['body']}")
 
-    queues.start({"work": broken, "launch": broken}, JsonLog(log, "error", lambda: 0))
+    queues.start(dict.fromkeys(Lane, broken), JsonLog(log, "error", lambda: 0))
     queues.send(Lane.WORK, [handed(1), handed(2)])
     assert queues.quiet(10)
     assert len(log.getvalue().splitlines()) == 2

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.engine.conditions import data_key
 from chalicelib.engine.filters import (
     BackfillFilter,
     EventFilter,
@@ -23,6 +24,7 @@ from chalicelib.engine.filters import (
     StatisticsFilter,
 )
 from chalicelib.engine.ports import Reader, Transaction
+from chalicelib.engine.wait_ports import Wait
 from chalicelib.model.backfill import BackfillState
 from chalicelib.model.instance import Instance
 from chalicelib.model.job import SkipRange
@@ -137,6 +139,8 @@ def fill(store: SqlStore) -> None:
         ]
         insert_backfills(store, *backfills)
     insert_backfills(store, a_backfill(JOBS + 1, an_id(9), newest_first=True))
+    waits = [Wait(data_key(str(n % 50)), stored(n % JOBS, n % EACH).id) for n in range(40 * 50)]
+    store.transact(lambda tx: tx.save_waits(waits))
     for number in range(20):
         ranges = [
             SkipRange(an_id(number), NOON + n * MINUTE, NOON + n * MINUTE + 9, "SUSPENDED", 1)
@@ -209,6 +213,12 @@ def reads() -> dict[str, Callable[[Reader], object]]:
         "group jobs": lambda reader: reader.group_jobs("red", "g", 20),
         "group members": lambda reader: reader.group_members("red", "g", GroupPlace.HELD, 20),
         "group places": lambda reader: reader.group_places("red", ["g", "h"]),
+        "upstreams": lambda reader: reader.upstreams(
+            [("red", "job-2", NOON), ("green", "job-1", NOON + MINUTE)]
+        ),
+        "waiters": lambda reader: reader.waiters([data_key("3"), data_key("4")]),
+        "slot holders": lambda reader: reader.slot_holders((an_id(4), None), 5),
+        "slot holders of backfill": lambda reader: reader.slot_holders((an_id(4), an_id(4)), 5),
         "revisions": lambda reader: reader.revisions(an_id(3)),
         "instance": lambda reader: reader.instance(middle, None),
         "instances": instances(),
@@ -296,6 +306,11 @@ def writes() -> dict[str, Callable[[Transaction], object]]:
         "groups": lambda tx: tx.lock_groups([("blue", "g")]),
         "group counts": lambda tx: tx.group_counts([("blue", "g")]),
         "wake group": lambda tx: tx.wake_group(("blue", "g"), NOON, 2),
+        "wake waiters": lambda tx: tx.wake_waiters(ids, NOON),
+        "wake waiters of owners": lambda tx: tx.wake_waiters(ids, NOON, ["red", "blue"]),
+        "save waits": lambda tx: tx.save_waits([Wait(data_key("4"), ids[0]), Wait("x", ids[1])]),
+        "forget waits": lambda tx: tx.forget_waits(ids),
+        "forget idle waits": lambda tx: tx.forget_idle_waits(),
         "slots of waiting": lambda tx: tx.slots_of_waiting(an_id(8), held=True),
         "hold": lambda tx: tx.hold_instances(an_id(7)),
         "release": lambda tx: tx.release_instances(an_id(7), NOON, NOON),

@@ -1,5 +1,6 @@
 """The verbs of Noonday. Each is one transaction: lock, settle what is past, change, record."""
 
+from chalicelib.engine.commands.arrivals import data_arrived
 from chalicelib.engine.commands.backfill_wishes import Wish
 from chalicelib.engine.commands.backfills import (
     cancel_backfill,
@@ -21,6 +22,7 @@ from chalicelib.engine.commands.people import (
 )
 from chalicelib.engine.commands.quotas import set_quotas
 from chalicelib.engine.commands.submission import check, patch, submit, update
+from chalicelib.engine.commands.upstreams import missing_upstreams
 
 __all__ = [
     "Choice",
@@ -36,11 +38,13 @@ __all__ = [
     "create_backfill",
     "create_owner",
     "create_token",
+    "data_arrived",
     "delete",
     "delete_calendar",
     "delete_group",
     "expire",
     "kill",
+    "missing_upstreams",
     "patch",
     "plan_backfill",
     "register_token",

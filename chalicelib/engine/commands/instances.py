@@ -31,7 +31,7 @@ from chalicelib.model.states import (
 )
 
 
-def trigger(
+def trigger(  # noqa: PLR0913 - all that a person may ask of one
     engine: Engine,
     principal: Principal,
     job_ref: str,
@@ -40,12 +40,14 @@ def trigger(
     parameters: Mapping[str, Value] | None = None,
     overlap: Overlap | None = None,
     max_active: int | None = None,
+    ignore_prerequisites: bool = False,
     reason: str | None = None,
     once: Once | None = None,
 ) -> InstanceView | Remembered:
     """An instance that a person asks for: now, or for a past nominal time that has none.
 
-    ``overlap`` and ``max_active`` (with allow) stand in for the job's own, for this instance alone.
+    ``overlap`` and ``max_active`` (with allow) stand in for the job's own, for this instance alone. With
+    ``ignore_prerequisites`` it waits for nothing but its turn.
 
     Raises:
         AlreadyExists: that nominal time has its instance.
@@ -68,9 +70,11 @@ def trigger(
             new_instance(job, at_ms, now, InstanceKind.MANUAL, given),
             overlap="allow" if overlap is None and max_active is not None else overlap,
             max_active=max_active,
+            ready_ms=now if ignore_prerequisites else None,
         )
         tx.insert_instances([instance])
-        tx.insert_events([instance_event(engine, instance, principal, "TRIGGER", now, reason)])
+        event = instance_event(engine, instance, principal, "TRIGGER", now, reason)
+        tx.insert_events([ignoring(event) if ignore_prerequisites else event])
         return InstanceView(instance, job.name, ())
 
     view = transact_once(engine, principal, once, unit)
@@ -158,11 +162,13 @@ def rerun(
     instance_id: str,
     *,
     original: bool = False,
+    ignore_prerequisites: bool = False,
     reason: str | None = None,
 ) -> InstanceView:
     """A new run of an instance that has ended; the run before it is kept in its history.
 
-    It runs the job's present revision, or with ``original`` the one it ran last.
+    It runs the job's present revision, or with ``original`` the one it ran last. Its prerequisites are
+    checked again, unless ``ignore_prerequisites``: then it waits for nothing but its turn.
 
     Raises:
         WrongState: it has not ended, or its job is deleted.
@@ -171,9 +177,10 @@ def rerun(
     def effect(tx: Transaction, job: Job, instance: Instance, now: int) -> Instance:
         again = run_again(job, instance, now, original=original)
         tx.archive_runs([instance])
-        return again
+        return replace(again, ready_ms=now) if ignore_prerequisites else again
 
-    return _execute(engine, _Asked(principal, instance_id, "RERUN", reason), effect)
+    asked = _Asked(principal, instance_id, "RERUN", reason, ignore_prerequisites)
+    return _execute(engine, asked, effect)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +189,7 @@ class _Asked:
     instance_id: str
     verb: str
     reason: str | None
+    ignore_prerequisites: bool = False
 
 
 Effect = Callable[[Transaction, Job, Instance, int], Instance]
@@ -200,9 +208,8 @@ def _execute(engine: Engine, asked: _Asked, effect: Effect) -> InstanceView:
         after = effect(tx, job, before, now)
         if after is not before:
             tx.save_instances([after])
-            tx.insert_events(
-                [instance_event(engine, after, asked.principal, asked.verb, now, asked.reason)]
-            )
+            event = instance_event(engine, after, asked.principal, asked.verb, now, asked.reason)
+            tx.insert_events([ignoring(event) if asked.ignore_prerequisites else event])
             follow_up(engine, tx, {job.id: job}, [Moved(before, after)], now)
         runs = tx.runs([after.id]) if after.run > 1 else {}
         return InstanceView(after, job.name, runs.get(after.id, ())), after is not before
@@ -239,3 +246,9 @@ def instance_event(
         reason=reason,
         detail_json=json.dumps({"run": instance.run, "nominal_ms": instance.nominal_ms}),
     )
+
+
+def ignoring(event: Event) -> Event:
+    """The same, saying that the prerequisites were ignored."""
+    detail = {**json.loads(event.detail_json), "ignore_prerequisites": True}
+    return replace(event, detail_json=json.dumps(detail))

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from chalicelib.engine.commands.choosing import Choice, Chosen, Verb, choose, pages
 from chalicelib.engine.commands.instance_effects import killed, run_again, skipped
-from chalicelib.engine.commands.instances import instance_event
+from chalicelib.engine.commands.instances import ignoring, instance_event
 from chalicelib.engine.consequences import Moved, follow_up, groups_of
 from chalicelib.engine.engine import Engine
 from chalicelib.engine.facts import Commanded
@@ -60,6 +60,7 @@ class Wanted:
     choice: Choice
     reason: str | None = None
     original: bool = False
+    ignore_prerequisites: bool = False
     after: str | None = None
     as_of_ms: int | None = None
 
@@ -146,7 +147,8 @@ class _Task:
             return killed(one, self.principal.name, self.wanted.reason, now_ms)
         if self.wanted.verb is Verb.SKIP:
             return skipped(one, now_ms)
-        return run_again(job, one, now_ms, original=self.wanted.original)
+        again = run_again(job, one, now_ms, original=self.wanted.original)
+        return replace(again, ready_ms=now_ms) if self.wanted.ignore_prerequisites else again
 
 
 @dataclass(slots=True)
@@ -190,7 +192,10 @@ def _unit(engine: Engine, tx: Transaction, task: _Task) -> _Outcome:
         tx.archive_runs([one.before for one in moves])
     tx.save_instances([one.after for one in moves])
     verb, who, why = task.wanted.verb.value, task.principal, task.wanted.reason
-    tx.insert_events([instance_event(engine, one.after, who, verb, now, why) for one in moves])
+    events = [instance_event(engine, one.after, who, verb, now, why) for one in moves]
+    if task.wanted.ignore_prerequisites:
+        events = [ignoring(one) for one in events]
+    tx.insert_events(events)
     follow_up(engine, tx, jobs, moves, now)
     return outcome
 

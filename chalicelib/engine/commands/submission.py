@@ -24,6 +24,7 @@ from chalicelib.engine.commands.settling import (
     execute,
     job_event,
 )
+from chalicelib.engine.commands.upstreams import circle_problems
 from chalicelib.engine.consequences import fill_scopes, job_limit
 from chalicelib.engine.disposition import armed
 from chalicelib.engine.engine import Engine
@@ -60,6 +61,9 @@ def check(
     named = _also(
         read_calendars(engine, chosen, definition.schedule.exclude),
         engine.store.read(lambda reader: group_problems(reader, chosen, group)),
+    )
+    named = _also(
+        named, engine.store.read(lambda reader: circle_problems(reader, chosen, definition))
     )
     checked = _checked(engine, definition, named, chosen, engine.clock.now_ms())
     quotas = engine.store.read(lambda reader: quotas_of(engine, reader, chosen))
@@ -103,6 +107,7 @@ def submit(
         _check_room(tx, definition.name, chosen, quotas)
         named = name_calendars(tx, chosen, definition.schedule.exclude)
         named = _also(named, name_group(tx, chosen, definition.policies.group))
+        named = _also(named, circle_problems(tx, chosen, definition))
         stored = _checked(engine, definition, named, chosen, now)
         job = replace(
             _new_job(job_id, chosen, principal, stored, now), calendars_json=named.snapshot
@@ -195,6 +200,7 @@ def _revise(
         require(principal, job.owner, Role.OWNER)
         wanted = revised(job)
         named = name_calendars(tx, job.owner, wanted.schedule.exclude, job_id=job.id)
+        named = _also(named, circle_problems(tx, job.owner, wanted))
         foreseen[:] = [(named, wanted.policies.group)]
         return [wanted.policies.group] if wanted.policies.group else []
 
@@ -281,7 +287,20 @@ def _problems(
     except InvalidInput as error:
         yield from error.problems
     yield from problems_in(definition.target, definition.parameters)
+    yield from _prerequisite_problems(engine, definition, owner)
     try:
         engine.targets.validate(definition.target, definition.parameters, owner=owner)
     except InvalidInput as error:
         yield from error.problems
+
+
+def _prerequisite_problems(engine: Engine, definition: Definition, owner: str) -> Iterator[Problem]:
+    for place, one in enumerate(definition.prerequisites):
+        at = f"prerequisites.{place}"
+        for field in ("data", "http", "at"):
+            text = getattr(one, field)
+            yield from problems_in(text, definition.parameters, f"{at}.{field}")
+    if definition.prerequisites:
+        yield from engine.conditions.problems(
+            definition.prerequisites, definition.parameters, owner
+        )

@@ -7,7 +7,7 @@ import click
 from cli.client import path
 from cli.commands.backfill import OVERLAPS
 from cli.commands.job.group import job
-from cli.commands.options import job_argument, parameters_of, reason_option
+from cli.commands.options import ignore_option, job_argument, parameters_of, reason_option
 from cli.names import zone_of
 from cli.output import emit
 from cli.session import Session
@@ -27,6 +27,8 @@ from cli.waiting import check_success, wait_for
         noonday job trigger daily-revenue --at 2026-11-20T06:00:00Z --param country=de --param limit=10
         # at once, whatever else of it runs
         noonday job trigger daily-revenue --overlap allow
+        # although the data it waits for is not there
+        noonday job trigger daily-revenue --ignore-prerequisites --reason "half a day is enough"
     """,
 )
 @job_argument
@@ -52,6 +54,7 @@ from cli.waiting import check_success, wait_for
     metavar="N",
     help="With overlap allow: begin while fewer than so many are active.",
 )
+@ignore_option
 @reason_option
 @click.option("--wait", is_flag=True, help="Wait for its end, and show progress.")
 @click.pass_obj
@@ -64,6 +67,7 @@ def trigger(
     overlap: str | None,
     max_active: int | None,
     reason: str | None,
+    ignore_prerequisites: bool,
     wait: bool,
 ) -> None:
     """Run the job once, by hand, whatever its schedule says.
@@ -75,6 +79,7 @@ def trigger(
         "parameters": parameters_of(pairs),
         "overlap": overlap,
         "max_active": max_active,
+        "ignore_prerequisites": ignore_prerequisites,
         "reason": reason,
     }
     given = {name: value for name, value in body.items() if value}
