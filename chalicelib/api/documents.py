@@ -360,7 +360,8 @@ class ProblemItem(Answer):
 
 
 class ProblemDocument(Answer):
-    """RFC 9457. ``code`` is stable; ``problems`` names every field that is wrong."""
+    """RFC 9457. ``code`` is stable; ``problems`` names every field that is wrong, ``allowed`` what a thing
+    in the wrong state takes."""
 
     type: str
     title: str
@@ -368,3 +369,4 @@ class ProblemDocument(Answer):
     code: str
     detail: str
     problems: list[ProblemItem] = []
+    allowed: list[str] = []

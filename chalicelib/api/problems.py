@@ -21,6 +21,7 @@ from chalicelib.model.errors import (
     StaleEdit,
     Unauthenticated,
     Unavailable,
+    WrongState,
 )
 
 PROBLEM_JSON = "application/problem+json"
@@ -98,6 +99,8 @@ def document_of(error: NoondayError) -> dict[str, Any]:
     }
     if isinstance(error, InvalidInput):
         document["problems"] = [_problem(problem) for problem in error.problems]
+    if isinstance(error, WrongState):
+        document["allowed"] = list(error.allowed)
     return document
 
 

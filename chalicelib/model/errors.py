@@ -72,9 +72,13 @@ class Conflict(NoondayError):
 
 
 class WrongState(Conflict):
-    """The state machine has no such move; the message names what is allowed."""
+    """The state machine has no such move; the message names what is allowed, and ``allowed`` lists it."""
 
     code = "wrong_state"
+
+    def __init__(self, message: str, allowed: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.allowed = tuple(allowed)
 
 
 class NameTaken(Conflict):

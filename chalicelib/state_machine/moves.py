@@ -15,7 +15,7 @@ def move_job(state: JobState, event: JobEvent) -> JobState:
     """
     after = JOB_MOVES.get((state, event))
     if after is None:
-        raise WrongState(_refusal("job", state, event, allowed_events(state)))
+        raise WrongState(_refusal("job", state, event), _commands(state))
     return after
 
 
@@ -27,7 +27,7 @@ def move_instance(state: InstanceState, event: InstanceEvent) -> InstanceState:
     """
     after = INSTANCE_MOVES.get((state, event))
     if after is None:
-        raise WrongState(_refusal("instance", state, event, allowed_events(state)))
+        raise WrongState(_refusal("instance", state, event), _commands(state))
     return after
 
 
@@ -37,7 +37,11 @@ def allowed_events(state: JobState | InstanceState) -> tuple[str, ...]:
     return tuple(event.value for before, event in moves if before is state)
 
 
-def _refusal(what: str, state: str, event: str, allowed: tuple[str, ...]) -> str:
-    choices = ", ".join(name.lower() for name in allowed) or "nothing"
+def _commands(state: JobState | InstanceState) -> tuple[str, ...]:
+    return tuple(name.lower() for name in allowed_events(state))
+
+
+def _refusal(what: str, state: JobState | InstanceState, event: str) -> str:
+    choices = ", ".join(_commands(state)) or "nothing"
     article = "an" if what[0] in "aeiou" else "a"
     return f"{article} {what} that is {state} does not take {event.lower()}; it takes {choices}"

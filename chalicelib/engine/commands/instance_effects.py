@@ -25,8 +25,8 @@ def killed(instance: Instance, by: str, reason: str | None, now: int) -> Instanc
     if instance.state is InstanceState.KILLED:
         return instance
     if instance.state in TERMINAL:
-        raise WrongState(
-            f"the instance has ended as {instance.state}; only one that waits or runs can be killed"
+        raise _wrong(
+            instance, f"has ended as {instance.state}; only one that waits or runs", "killed"
         )
     if instance.stop is not None and instance.stop.kind is StopKind.KILL:
         return instance
@@ -38,7 +38,7 @@ def skipped(instance: Instance, now: int) -> Instance:
     if instance.state is InstanceState.SKIPPED:
         return instance
     if instance.state is not InstanceState.WAITING:
-        raise WrongState(f"the instance is {instance.state}; only one that waits can be skipped")
+        raise _wrong(instance, f"is {instance.state}; only one that waits", "skipped")
     return ended(instance, InstanceEvent.SKIP, Reason.SKIPPED, now)
 
 
@@ -51,9 +51,7 @@ def run_again(job: Job, instance: Instance, now: int, *, original: bool) -> Inst
     if job.state is JobState.DELETED:
         raise WrongState(f"the job {job.name} is deleted; it runs no more")
     if instance.state not in TERMINAL:
-        raise WrongState(
-            f"the instance is {instance.state}; only one that has ended can be run again"
-        )
+        raise _wrong(instance, f"is {instance.state}; only one that has ended", "run again")
     again = next_run(instance, None, wake_ms=now, now_ms=now)
     return replace(
         again,
@@ -67,3 +65,10 @@ def run_again(job: Job, instance: Instance, now: int, *, original: bool) -> Inst
         deadline_ms=now + parse_duration(job.definition.policies.timeouts.wait),
         version=instance.version + 1,
     )
+
+
+def _wrong(instance: Instance, what: str, done: str) -> WrongState:
+    allowed: tuple[str, ...] = ("rerun",) if instance.state in TERMINAL else ("kill",)
+    if instance.state is InstanceState.WAITING:
+        allowed = ("kill", "skip")
+    return WrongState(f"the instance {what} can be {done}; it takes {', '.join(allowed)}", allowed)

@@ -37,7 +37,8 @@ def schedule(
         if armed(job).state is JobState.EXPIRED:
             raise WrongState(
                 f"nothing of {job.name} can fire any more; update its schedule (a later end, "
-                "a new start) and schedule it then"
+                "a new start) and schedule it then",
+                ("update", "delete"),
             )
         return Changed(job)
 
