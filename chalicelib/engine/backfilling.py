@@ -14,7 +14,7 @@ from itertools import islice
 from chalicelib.engine.backfill_times import Considered, at_revision, considered, times
 from chalicelib.engine.completion import next_run
 from chalicelib.engine.consequences import ENGINE
-from chalicelib.engine.deciding import SLOT_LOOK_MS
+from chalicelib.engine.deciding import SLOT_LOOK_MS, waits_for_data
 from chalicelib.engine.disposition import new_instance, timetable_of
 from chalicelib.engine.engine import Engine
 from chalicelib.engine.facts import BackfillSetAside
@@ -217,10 +217,6 @@ def _in_line(one: Instance, pinned: Job, backfill: Backfill, slots: int, now_ms:
     if slots > 0:
         return replace(one, active=True)
     return replace(one, reason=Reason.MAX_ACTIVE, wake_ms=now_ms + SLOT_LOOK_MS, deadline_ms=None)
-
-
-def waits_for_data(pinned: Job) -> bool:
-    return bool(getattr(pinned.definition, "prerequisites", ()))
 
 
 def _write(engine: Engine, tx: Transaction, step: _Step, now_ms: int) -> None:

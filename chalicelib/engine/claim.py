@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from chalicelib.engine.consequences import Moved, groups_of
-from chalicelib.engine.deciding import LEASE_MS, Scene, must_see_rivals
+from chalicelib.engine.deciding import LEASE_MS, Scene, must_see_rivals, unseen_replace
 from chalicelib.engine.engine import Engine
 from chalicelib.engine.facts import RunClaimed
 from chalicelib.engine.outcomes import Failed
@@ -100,6 +100,7 @@ def _look(tx: Transaction, versions: Mapping[str, int]) -> Scene:
         one.job_id for one in seen if one.id in current and must_see_rivals(one, jobs[one.job_id])
     }
     rivals = set(tx.rivals(watchful)) if watchful else set()
+    replaced = {one.job_id for one in seen if unseen_replace(one, jobs[one.job_id])} & watchful
     locked = tx.lock_instances(current | rivals) if current else ()
     backfills = {one.backfill for one in seen if one.backfill is not None}
     excluding = [key for key, text in texts.items() if read_definition(text).schedule.exclude]
@@ -114,4 +115,5 @@ def _look(tx: Transaction, versions: Mapping[str, int]) -> Scene:
         active=dict(tx.active_counts(jobs)),
         in_groups=dict(tx.group_counts(groups)),
         cancelled=tx.cancelled_backfills(backfills) if backfills else (),
+        newest_ms=tx.newest_undecided(replaced) if replaced else {},
     )

@@ -117,10 +117,24 @@ def fill_scopes(tx: Transaction, wanted: Mapping[Scope, int], now_ms: int) -> in
     if not waited_for:
         return 0
     counts = tx.active_counts(queued)
-    room = {scope: limit - counts.get(scope, 0) for scope, limit in waited_for.items()}
+    ordered = sorted(waited_for, key=lambda scope: (scope[0], scope[1] or ""))
+    given = sum(
+        _fill_scope(tx, scope, counts.get(scope, 0), waited_for[scope], now_ms) for scope in ordered
+    )
     tx.wake_own(queued, now_ms)
-    ordered = sorted(room, key=lambda scope: (scope[0], scope[1] or ""))
-    return sum(tx.wake_queued(scope, now_ms, room[scope]) for scope in ordered if room[scope] > 0)
+    return given
+
+
+def _fill_scope(tx: Transaction, scope: Scope, active: int, limit: int, now_ms: int) -> int:
+    """Nobody is given a slot that its own overlap forbids. Where all slots are free, one begins alone: who
+    waits for that gets its turn."""
+    given = 0
+    if active == 0 and limit > 1 and scope[1] is None:
+        given = tx.wake_queued(scope, now_ms, 1)
+        if given == 0:
+            return 0
+    room = limit - active - given
+    return given + (tx.wake_queued(scope, now_ms, room, beside=active + given) if room > 0 else 0)
 
 
 def fill_groups(tx: Transaction, keys: Iterable[GroupKey], now_ms: int) -> int:

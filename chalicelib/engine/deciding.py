@@ -41,13 +41,14 @@ Revision = tuple[str, int]
 class Standing:
     """What an instance finds: how many hold a slot of its limit, who the others are (of those that must see
     them), its group (None: there is none of that name) and how many hold a slot of that. ``cancelled``: its
-    backfill is."""
+    backfill is. ``newest_ms``: the newest nominal time of those that have not been decided yet."""
 
     active: int = 0
     rivals: Sequence[Instance] = ()
     group: Group | None = None
     in_group: int = 0
     cancelled: bool = False
+    newest_ms: int = 0
 
 
 @dataclass(slots=True)
@@ -55,7 +56,7 @@ class Scene:
     """A batch under its locks. ``handed``: those to decide. ``rivals``: others that may have to make room.
 
     ``policies``: of each revision. Limits are the job's present ones, time-outs and retries the revision's.
-    ``cancelled``: backfills that are.
+    ``cancelled``: backfills that are. ``newest_ms``: of jobs whose newest replaces the others.
     """
 
     jobs: Mapping[str, Job]
@@ -68,6 +69,7 @@ class Scene:
     active: dict[Scope, int]
     in_groups: dict[GroupKey, int]
     cancelled: Collection[str] = ()
+    newest_ms: Mapping[str, int] = field(default_factory=dict)
     _moves: dict[str, Moved] = field(default_factory=dict)
 
     def decided(self, now_ms: int) -> Sequence[Moved]:
@@ -101,6 +103,7 @@ class Scene:
             group=self.groups.get(key),
             in_group=self.in_groups.get(key, 0),
             cancelled=one.backfill in self.cancelled,
+            newest_ms=self.newest_ms.get(one.job_id, 0) if one.backfill is None else 0,
         )
 
     def _record(self, before: Instance, after: Instance) -> None:
@@ -118,6 +121,20 @@ def must_see_rivals(instance: Instance, job: Job) -> bool:
     """Whether it must know the others of its job before it can be decided."""
     waits = instance.state is InstanceState.WAITING and not instance.active
     return waits and overlap_of(instance, job) in ("queue_one", "replace")
+
+
+def unseen_replace(instance: Instance, job: Job) -> bool:
+    """Whether newer ones replace it that have come due too, though nobody has looked at them yet. Where they
+    may have to wait for data, that is not known before."""
+    return overlap_of(instance, job) == "replace" and not waits_for_data(job)
+
+
+def waits_for_data(job: Job) -> bool:
+    """Whether there is more to be decided of its instances than whose turn it is."""
+    try:
+        return bool(getattr(job.definition, "prerequisites", ()))
+    except ValueError:
+        return False
 
 
 def overlap_of(instance: Instance, job: Job) -> str:
@@ -164,6 +181,8 @@ def _from_waiting(
         held = replace(instance, active=False, place=None)
         return _held(held, Reason.JOB_SUSPENDED, None)
     overlap = overlap_of(instance, job)
+    if not instance.active and overlap == "replace" and standing.newest_ms > instance.nominal_ms:
+        return ended(instance, InstanceEvent.SKIP, Reason.REPLACED, now_ms)
     most = instance.max_active or limits(job).max_active
     room = most if overlap == "allow" else 1
     if not instance.active and standing.active >= room:

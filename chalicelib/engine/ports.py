@@ -291,6 +291,11 @@ class Transaction(Reader, BackfillTransaction, OwnerTransaction, WaitTransaction
         """Ids of the jobs' instances that hold a slot or wait for one (WAITING, reason MAX_ACTIVE)."""
         ...
 
+    def newest_undecided(self, job_ids: Iterable[str]) -> Mapping[str, int]:
+        """The newest nominal time of each job's instances that nobody has looked at (WAITING without a
+        reason, of no backfill), if there are any."""
+        ...
+
     def queued(self, job_ids: Iterable[str]) -> AbstractSet[str]:
         """Those of the jobs of which an instance waits for a slot (WAITING, reason MAX_ACTIVE)."""
         ...
@@ -315,8 +320,11 @@ class Transaction(Reader, BackfillTransaction, OwnerTransaction, WaitTransaction
         """Resume: they wake now, and their wait's end moves by the time they were held."""
         ...
 
-    def wake_queued(self, scope: Scope, now_ms: int, count: int) -> int:
+    def wake_queued(self, scope: Scope, now_ms: int, count: int, *, beside: int = 0) -> int:
         """The oldest that wait for a slot (WAITING, reason MAX_ACTIVE) are given one, and wake now.
+
+        ``beside``: so many hold one already. Who has a limit of its own that all of them together would
+        exceed is passed over.
 
         The slot passes from hand to hand in one transaction: nobody who comes later can take it.
         Of a backfill that begins with the newest, the newest; and only from now on can they wait too long.
@@ -324,7 +332,8 @@ class Transaction(Reader, BackfillTransaction, OwnerTransaction, WaitTransaction
         ...
 
     def wake_own(self, job_ids: Iterable[str], now_ms: int) -> int:
-        """Those of the jobs that wait for a slot within a limit of their own look again now."""
+        """Those of the jobs that wait for a slot with overlap allow of their own look again now: their limit
+        may leave room where their job's leaves none."""
         ...
 
     def wake_group(self, key: GroupKey, now_ms: int, count: int) -> int:

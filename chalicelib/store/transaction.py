@@ -108,6 +108,10 @@ class SqlTransaction(SqlReader, BackfillWrites, OwnerWrites):
     def rivals(self, job_ids: Iterable[str]) -> Sequence[str]:
         return [one for (one,) in self._session.query_listed("rivals", job_ids)]
 
+    def newest_undecided(self, job_ids: Iterable[str]) -> Mapping[str, int]:
+        found = self._session.query_listed("newest_undecided", job_ids)
+        return {job_id: int(nominal_ms) for job_id, nominal_ms in found if nominal_ms is not None}
+
     def queued(self, job_ids: Iterable[str]) -> frozenset[str]:
         return frozenset(one for (one,) in self._session.query_listed("queued", job_ids))
 
@@ -158,7 +162,7 @@ class SqlTransaction(SqlReader, BackfillWrites, OwnerWrites):
             "release_instances", job_id=job_id, now=now_ms, since=held_since_ms
         )
 
-    def wake_queued(self, scope: Scope, now_ms: int, count: int) -> int:
+    def wake_queued(self, scope: Scope, now_ms: int, count: int, *, beside: int = 0) -> int:
         job_id, backfill = scope
         found = self._session.query("backfill_turns", id=backfill) if backfill is not None else ()
         newest_first, wait_ms = found[0] if found else (0, None)
@@ -167,6 +171,7 @@ class SqlTransaction(SqlReader, BackfillWrites, OwnerWrites):
             job_id=job_id,
             backfill=backfill,
             of_job=backfill is None or None,
+            together=beside + count if backfill is None else None,
             oldest_first=(not newest_first) or None,
             oldest_of_backfill=(backfill is not None and not newest_first) or None,
             newest_first=bool(newest_first) or None,

@@ -140,6 +140,21 @@ def test_a_batch_launches_only_its_newest(busy: World) -> None:
     assert set(reasons(busy, job)[:3]) == {"REPLACED"}
 
 
+@pytest.mark.parametrize("kind", ["started", "inline"])
+def test_of_those_that_come_due_together_only_the_newest_begins(busy: World, kind: str) -> None:
+    """Messages come one by one, the oldest first: the first of them must not begin only to be replaced."""
+    catch_up = {"mode": "all", "limit": 4}
+    policies = {"overlap": "replace", "catch_up": catch_up}
+    job = submit(busy, target={"kind": kind}, policies=policies)
+    busy.clock.now += 30 * MINUTE
+    busy.minute()
+    busy.deliver()
+    assert states(busy, job)[:3] == ["SKIPPED"] * 3
+    assert set(reasons(busy, job)[:3]) == {"REPLACED"}
+    assert len(busy.targets.executions) == 1
+    assert rows(busy, job)[3].launched_ms is not None
+
+
 def test_a_retry_that_waits_for_its_delay_is_replaced(busy: World) -> None:
     job = start(busy, "replace", retries={"max_attempts": 3, "delay": "PT10M"})
     busy.deliver()
@@ -255,6 +270,27 @@ def test_an_instance_may_overlap_otherwise_than_its_job(busy: World) -> None:
     busy.minute()
     busy.deliver()
     assert [one.active for one in rows(busy, job)] == [True, True]
+
+
+def test_who_wants_to_be_alone_is_not_given_a_slot_beside_others(busy: World) -> None:
+    job = start(busy, "allow", max_active=2)
+    busy.advance(MINUTE)
+    commands.expire(busy.engine, ADMIN, job.id)
+    for _ in range(2):
+        busy.clock.now += 5
+        commands.trigger(busy.engine, ADMIN, job.id)
+    first, second, alone, _ = rows(busy, job)
+    with_own(busy, alone, overlap="queue")
+    busy.minute()
+    busy.deliver()
+    assert [one.active for one in rows(busy, job)] == [True, True, False, False]
+    finish(busy, first)
+    assert [one.active for one in rows(busy, job)] == [False, True, False, True]
+    finish(busy, second)
+    assert not rows(busy, job)[2].active
+    busy.deliver()
+    finish(busy, rows(busy, job)[3])
+    assert rows(busy, job)[2].active
 
 
 def test_a_backfill_has_slots_of_its_own(busy: World) -> None:

@@ -144,13 +144,14 @@ def test_jobs_are_found_by_their_tags_and_group(store: SqlStore) -> None:
     assert found(group="g", tags=(("tier", "gold"),)) == [2]
 
 
-def test_who_has_a_limit_of_its_own_looks_for_itself(store: SqlStore) -> None:
+def test_who_may_be_beside_more_than_others_looks_for_itself(store: SqlStore) -> None:
     insert_jobs(store, a_job(1), a_job(2))
     late: dict[str, Any] = {"reason": "MAX_ACTIVE", "wake_ms": NOON + 60 * MINUTE}
     by_job = an_instance(1, **late)
-    own = an_instance(2, **late, overlap="queue")
-    of_backfill = an_instance(3, **late, overlap="queue", backfill=BACKFILL)
-    other = an_instance(4, an_id(2), **late, overlap="queue")
+    wide: dict[str, Any] = {**late, "overlap": "allow", "max_active": 4}
+    own = an_instance(2, **wide)
+    of_backfill = an_instance(3, **wide, backfill=BACKFILL)
+    other = an_instance(4, an_id(2), **wide)
     insert_instances(store, by_job, own, of_backfill, other)
     assert store.transact(lambda tx: tx.wake_own([an_id(1)], NOON)) == 1
     assert store.transact(lambda tx: tx.wake_queued((an_id(1), None), NOON, 5)) == 1

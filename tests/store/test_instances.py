@@ -11,7 +11,7 @@ from chalicelib.model.instance import Claim, Instance, Run, Stop
 from chalicelib.model.states import InstanceKind, InstanceState, Reason, StopKind
 from chalicelib.store import SqlStore
 from chalicelib.store.failures import ConstraintViolated
-from tests.store.builders import JOB, NOON, an_id, an_instance, moved
+from tests.store.builders import JOB, MINUTE, NOON, an_id, an_instance, moved
 
 S = InstanceState
 FULL = an_instance(
@@ -233,6 +233,40 @@ def test_the_oldest_in_the_queue_wake_first(store: SqlStore) -> None:
     assert store.transact(lambda tx: tx.wake_queued((JOB, None), NOON + 9, 2)) == 1
     assert store.transact(lambda tx: tx.wake_queued((JOB, None), NOON + 9, 0)) == 0
     assert every(store, others) == sorted(others, key=lambda one: one.id)
+
+
+def test_who_has_a_limit_of_its_own_is_passed_over_where_it_would_be_exceeded(
+    store: SqlStore,
+) -> None:
+    alone = an_instance(0, reason=Reason.MAX_ACTIVE, overlap="queue", max_active=5)
+    few = an_instance(1, reason=Reason.MAX_ACTIVE, overlap="allow", max_active=2)
+    plain = an_instance(2, reason=Reason.MAX_ACTIVE)
+    insert(store, alone, few, plain)
+
+    def woken(count: int, beside: int) -> list[bool]:
+        store.transact(lambda tx: tx.wake_queued((JOB, None), NOON, count, beside=beside))
+        return [one.active for one in every(store, [alone, few, plain])]
+
+    assert woken(1, beside=2) == [False, False, True]
+    assert woken(1, beside=1) == [False, True, True]
+    assert woken(1, beside=1) == [False, True, True]
+    assert woken(1, beside=0) == [True, True, True]
+
+
+def test_the_newest_that_nobody_looked_at_is_found(store: SqlStore) -> None:
+    other = an_id(2)
+    insert(
+        store,
+        an_instance(0),
+        an_instance(1),
+        an_instance(2, reason=Reason.MAX_ACTIVE),
+        an_instance(3, wake_ms=None),
+        an_instance(4, state=S.SUCCEEDED),
+        an_instance(5, backfill=an_id(9)),
+        an_instance(0, other, reason=Reason.MAX_ACTIVE),
+    )
+    found = store.transact(lambda tx: tx.newest_undecided([JOB, other]))
+    assert found == {JOB: NOON + MINUTE}
 
 
 def test_deleting_skips_all_that_wait(store: SqlStore) -> None:

@@ -302,6 +302,7 @@ def writes() -> dict[str, Callable[[Transaction], object]]:
         "save instances": lambda tx: tx.save_instances([replace(o, version=2) for o in some]),
         "active counts": lambda tx: tx.active_counts(jobs),
         "queued": lambda tx: tx.queued(jobs),
+        "newest undecided": lambda tx: tx.newest_undecided(jobs),
         "rivals": lambda tx: tx.rivals(jobs),
         "groups": lambda tx: tx.lock_groups([("blue", "g")]),
         "group counts": lambda tx: tx.group_counts([("blue", "g")]),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from chalicelib.engine.commands.settling import Changed, Command, execute
-from chalicelib.engine.consequences import skip_waiting, suspend_waiting
+from chalicelib.engine.consequences import Moved, follow_up, skip_waiting, suspend_waiting
 from chalicelib.engine.disposition import armed, dispose
 from chalicelib.engine.engine import Engine
 from chalicelib.engine.ports import Transaction
@@ -147,7 +147,7 @@ def delete(
     def effect(tx: Transaction, job: Job, now: int) -> Changed:
         skip_waiting(tx, job, now, Reason.JOB_DELETED)
         tx.cancel_backfills_of(job.id, now, Reason.JOB_DELETED)
-        stopped = _stop_runs(tx, principal, job, now, reason) if kill else ()
+        stopped = _stop_runs(engine, tx, principal, job, now, reason) if kill else ()
         gone = replace(job, suspension=None)
         return Changed(gone, (now,), stopped=stopped)
 
@@ -156,13 +156,14 @@ def delete(
 
 
 def _stop_runs(
-    tx: Transaction, principal: Principal, job: Job, now: int, reason: str | None
+    engine: Engine, tx: Transaction, principal: Principal, job: Job, now: int, reason: str | None
 ) -> tuple[str, ...]:
     running = tx.lock_instances(tx.active_instances(job.id))
     asked = [
-        request_stop(instance, StopKind.KILL, principal.name, reason, now)
-        for instance in running
-        if instance.stop is None or instance.stop.kind is StopKind.TIME_OUT
+        Moved(one, request_stop(one, StopKind.KILL, principal.name, reason, now))
+        for one in running
+        if one.stop is None or one.stop.kind is StopKind.TIME_OUT
     ]
-    tx.save_instances(asked)
-    return tuple(instance.id for instance in asked)
+    tx.save_instances([moved.after for moved in asked])
+    follow_up(engine, tx, {job.id: job}, asked, now)
+    return tuple(moved.after.id for moved in asked)

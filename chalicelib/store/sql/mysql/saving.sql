@@ -37,7 +37,9 @@ UPDATE scheduler_job_instances
    SET wake_ms = :now, reason = NULL, active = 1, version = version + 1
        , deadline_ms = :deadline_ms  -- if deadline_ms
  WHERE job_id = :job_id AND state = 'WAITING' AND reason = 'MAX_ACTIVE' AND wake_ms IS NOT NULL
-   AND backfill IS NULL AND overlap IS NULL  -- if of_job
+   AND backfill IS NULL  -- if of_job
+   AND (overlap IS NULL OR overlap = 'allow' OR :together = 1)  -- if together
+   AND (max_active IS NULL OR max_active >= :together)  -- if together
    AND backfill = :backfill  -- if backfill
  ORDER BY job_id, state, nominal_ms  -- if of_job
  ORDER BY backfill, state, nominal_ms  -- if oldest_of_backfill
@@ -45,11 +47,11 @@ UPDATE scheduler_job_instances
  LIMIT :count
 
 -- name: wake_own
--- Those with a limit of their own are given nothing by their job's: they look for themselves.
+-- Their own limit may leave room where their job's leaves none: they look for themselves.
 UPDATE @listed(:ids) scheduler_job_instances i @by(scheduler_job_instances_job)
     ON i.job_id = listed.value AND i.state = 'WAITING'
    SET i.wake_ms = :now, i.version = i.version + 1
- WHERE i.reason = 'MAX_ACTIVE' AND i.wake_ms > :now AND i.backfill IS NULL AND i.overlap IS NOT NULL
+ WHERE i.reason = 'MAX_ACTIVE' AND i.wake_ms > :now AND i.backfill IS NULL AND i.overlap = 'allow'
 
 -- name: wake_group
 UPDATE scheduler_job_instances @by(scheduler_job_instances_group)

@@ -149,6 +149,13 @@ SELECT i.id
     ON i.job_id = listed.value
  WHERE i.state = 'WAITING' AND i.reason = 'MAX_ACTIVE'
 
+-- name: newest_undecided
+SELECT j.id, (SELECT i.nominal_ms FROM scheduler_job_instances i @by(scheduler_job_instances_job)
+               WHERE i.job_id = j.id AND i.state = 'WAITING' AND i.reason IS NULL
+                 AND i.wake_ms IS NOT NULL AND i.backfill IS NULL
+               ORDER BY i.job_id DESC, i.nominal_ms DESC LIMIT 1)
+  FROM @listed(:ids) scheduler_jobs j @by_primary ON j.id = listed.value
+
 -- name: queued
 SELECT j.id FROM @listed(:ids) scheduler_jobs j @by_primary ON j.id = listed.value
  WHERE EXISTS (SELECT 1 FROM scheduler_job_instances i @by(scheduler_job_instances_job)

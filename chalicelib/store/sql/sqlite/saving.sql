@@ -45,21 +45,23 @@ UPDATE scheduler_job_instances
         @by(scheduler_job_instances_backfill)  -- if backfill
         WHERE q.job_id = :job_id AND q.state = 'WAITING' AND q.reason = 'MAX_ACTIVE'
           AND q.wake_ms IS NOT NULL
-          AND q.backfill IS NULL AND q.overlap IS NULL  -- if of_job
+          AND q.backfill IS NULL  -- if of_job
+          AND (q.overlap IS NULL OR q.overlap = 'allow' OR :together = 1)  -- if together
+          AND (q.max_active IS NULL OR q.max_active >= :together)  -- if together
           AND q.backfill = :backfill  -- if backfill
         ORDER BY q.nominal_ms  -- if oldest_first
         ORDER BY q.nominal_ms DESC  -- if newest_first
         LIMIT :count)
 
 -- name: wake_own
--- Those with a limit of their own are given nothing by their job's: they look for themselves.
+-- Their own limit may leave room where their job's leaves none: they look for themselves.
 UPDATE scheduler_job_instances
    SET wake_ms = :now, version = version + 1
  WHERE id IN (
        SELECT i.id FROM @listed(:ids) scheduler_job_instances i @by(scheduler_job_instances_job)
            ON i.job_id = listed.value AND i.state = 'WAITING'
         WHERE i.reason = 'MAX_ACTIVE' AND i.wake_ms > :now AND i.backfill IS NULL
-          AND i.overlap IS NOT NULL)
+          AND i.overlap = 'allow')
 
 -- name: wake_group
 UPDATE scheduler_job_instances
