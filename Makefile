@@ -6,6 +6,7 @@ CLOCK    ?=
 PYTHON   ?=
 WORKERS  ?= 2
 TESTS    ?=
+RACES    ?= 10000
 
 # The newest Python that Noonday is tested on comes first; PYTHON= names another.
 PYTHONS := $(or $(PYTHON),python3.13 python3.12 python3.11 python3 python)
@@ -19,7 +20,7 @@ endif
 TYPED   := $(wildcard app.py .ci/pins.py chalicelib cli tests examples docs/*.py benchmarks)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-time bench pins docs fmt clean
+.PHONY: help demo run test test-time test-race bench pins docs fmt clean
 .NOTPARALLEL:
 
 help:
@@ -33,6 +34,7 @@ help:
 	@echo
 	@echo '  make test        style, types, import rules and every test (TESTS=tests/cli for some)'
 	@echo '  make test-time   the long comparison of schedules over all zones and years'
+	@echo '  make test-race   eight processes race for one slot, RACES=10000 times, on every database'
 	@echo '  make bench       how fast it is'
 	@echo '  make docs        write the generated parts of docs/ anew'
 	@echo '  make fmt         format the code, and mend what can be mended'
@@ -61,6 +63,9 @@ test: .venv/.dev .venv/.project
 
 test-time: .venv/.dev .venv/.project
 	@$(BIN)/pytest -n $(WORKERS) -m alltime tests/schedule
+
+test-race: .venv/.dev .venv/.project
+	@NOONDAY_TEST_RACE=$(RACES) $(BIN)/pytest -s tests/engine/test_race.py
 
 bench: .venv/.dev .venv/.project
 	@for file in benchmarks/engine.py benchmarks/schedule.py; do \

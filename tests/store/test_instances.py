@@ -11,7 +11,7 @@ from chalicelib.model.instance import Claim, Instance, Run, Stop
 from chalicelib.model.states import InstanceKind, InstanceState, Reason, StopKind
 from chalicelib.store import SqlStore
 from chalicelib.store.failures import ConstraintViolated
-from tests.store.builders import JOB, MINUTE, NOON, an_id, an_instance, moved
+from tests.store.builders import JOB, MINUTE, NOON, a_job, an_id, an_instance, insert_jobs, moved
 
 S = InstanceState
 FULL = an_instance(
@@ -255,6 +255,7 @@ def test_who_has_a_limit_of_its_own_is_passed_over_where_it_would_be_exceeded(
 
 def test_the_newest_that_nobody_looked_at_is_found(store: SqlStore) -> None:
     other = an_id(2)
+    insert_jobs(store, a_job(), a_job(2))
     insert(
         store,
         an_instance(0),
