@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 from chalice.app import Chalice, CloudWatchEvent, Rate, SQSEvent
 
-from chalicelib import api
+from chalicelib import api, cloud
 from chalicelib.events import alarm, launching
 from chalicelib.events.alarm import Context
+from chalicelib.settings import environment, queue_name
 
 app = Chalice(app_name="noonday", configure_logs=False)
 api.register(app)
+if cloud.is_lambda(environment()):
+    cloud.provide()
 
 
 @app.schedule(Rate(1, unit=Rate.MINUTES))
@@ -19,21 +22,21 @@ def minute(event: CloudWatchEvent) -> None:
     alarm.minute_hand(cast(Context, event.context))
 
 
-@app.on_sqs_message(queue="noonday-wake-ups", batch_size=10)
-def second(event: SQSEvent) -> None:
-    alarm.second_hand(event, cast(Context, event.context))
+@app.on_sqs_message(queue=queue_name(environment(), "wake"), batch_size=10)
+def second(event: SQSEvent) -> dict[str, Any]:
+    return alarm.second_hand(event, cast(Context, event.context))
 
 
-@app.on_sqs_message(queue="noonday-launches", batch_size=10)
-def launch(event: SQSEvent) -> None:
-    launching.launch(event)
+@app.on_sqs_message(queue=queue_name(environment(), "launch"), batch_size=5)
+def launch(event: SQSEvent) -> dict[str, Any]:
+    return launching.launch(event)
 
 
-@app.on_sqs_message(queue="noonday-work", batch_size=1)
-def work(event: SQSEvent) -> None:
-    launching.work(event)
+@app.on_sqs_message(queue=queue_name(environment(), "work"), batch_size=1)
+def work(event: SQSEvent) -> dict[str, Any]:
+    return launching.work(event)
 
 
-@app.on_sqs_message(queue="noonday-checks", batch_size=1)
-def check(event: SQSEvent) -> None:
-    launching.check(event)
+@app.on_sqs_message(queue=queue_name(environment(), "check"), batch_size=1)
+def check(event: SQSEvent) -> dict[str, Any]:
+    return launching.check(event)

@@ -22,9 +22,17 @@ SETTINGS: Mapping[str, tuple[str | None, str]] = {
         "the state store: sqlite:///PATH or mysql://USER@HOST[:PORT]/DATABASE",
     ),
     "NOONDAY_DATABASE_PASSWORD": (None, "its password, never part of the URL"),
+    "NOONDAY_DATABASE_SECRET": (
+        None,
+        'instead of a password: the secret in AWS Secrets Manager that holds it, {"password": …}',
+    ),
+    "NOONDAY_DATABASE_IAM": (
+        "off",
+        "on or off: the database's user authenticates with tokens of AWS IAM",
+    ),
     "NOONDAY_DATABASE_CA": (
         None,
-        "a PEM file of authorities that may vouch for it; else the system's",
+        "a PEM file of authorities that may vouch for it; else Amazon's for RDS, and the system's",
     ),
     "NOONDAY_CONNECTION_<NAME>": (
         None,
@@ -41,6 +49,11 @@ SETTINGS: Mapping[str, tuple[str | None, str]] = {
         "what jobs may launch and look at on AWS: a JSON list of {owner, kind, resource, role}, or a file",
     ),
     "NOONDAY_AWS_REGION": (None, "the region of targets on AWS; else AWS_REGION's"),
+    "NOONDAY_QUEUES": (
+        None,
+        "on AWS: the URL of the queues up to their names, https://sqs.REGION.amazonaws.com/ACCOUNT/PREFIX-",
+    ),
+    "NOONDAY_STAGE": (None, "on AWS: the stage, which is part of the names of queues"),
     "NOONDAY_PROCESS": ("off", "on or off: whether process targets may run programs here"),
     "NOONDAY_WORKERS": ("16", "1 to 256: inline runs at the same moment, in the embedded server"),
     "NOONDAY_GRACE": (
@@ -101,6 +114,8 @@ class Settings:
 
     auth: str
     database: Database
+    database_secret: str | None
+    database_iam: bool
     database_ca: Path | None
     connections: Mapping[str, Database]
     files: Path
@@ -108,6 +123,7 @@ class Settings:
     http_allow: tuple[str, ...]
     targets_allow: tuple[PermittedTarget, ...]
     aws_region: str | None
+    queues: str | None
     process: bool
     workers: int
     grace_s: int
@@ -136,6 +152,8 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     return Settings(
         auth=_auth(environ),
         database=_database(environ, "NOONDAY_DATABASE"),
+        database_secret=environ.get("NOONDAY_DATABASE_SECRET") or None,
+        database_iam=_choice(environ, "NOONDAY_DATABASE_IAM", ("on", "off")) == "on",
         database_ca=_file(environ, "NOONDAY_DATABASE_CA"),
         connections=dict(_connections(environ)),
         files=Path(_get(environ, "NOONDAY_FILES")),
@@ -143,6 +161,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         http_allow=tuple(_allowed(_get(environ, "NOONDAY_HTTP_ALLOW"))),
         targets_allow=tuple(permitted(environ.get("NOONDAY_TARGETS_ALLOW") or "[]")),
         aws_region=_region(environ),
+        queues=_queues(environ),
         process=_choice(environ, "NOONDAY_PROCESS", ("on", "off")) == "on",
         workers=_number(environ, "NOONDAY_WORKERS", 1, 256),
         grace_s=_number(environ, "NOONDAY_GRACE", 0, 600),
@@ -217,6 +236,21 @@ def _region(environ: Mapping[str, str]) -> str | None:
                 raise BadSetting(f"{name} is {region!r}, which is no region; write eu-central-1")
             return region
     return None
+
+
+def _queues(environ: Mapping[str, str]) -> str | None:
+    prefix = environ.get("NOONDAY_QUEUES") or None
+    if prefix is not None and not re.fullmatch(r"https?://[^/?#]+/\d{12}/[A-Za-z0-9_-]*", prefix):
+        raise BadSetting(
+            f"NOONDAY_QUEUES is {prefix!r}; write https://sqs.REGION.amazonaws.com/ACCOUNT/PREFIX-"
+        )
+    return prefix
+
+
+def queue_name(environ: Mapping[str, str], name: str) -> str:
+    """What a queue of this stage is called."""
+    stage = environ.get("NOONDAY_STAGE")
+    return f"noonday-{stage}-{name}" if stage else f"noonday-{name}"
 
 
 def permitted(text: str) -> Iterator[PermittedTarget]:

@@ -9,17 +9,21 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from urllib.parse import unquote, urlsplit
 
+from chalicelib.aws import Aws
+from chalicelib.aws.authorities import authorities_for
+from chalicelib.aws.credentials import iam_password, secret_password
 from chalicelib.engine.engine import Engine
 from chalicelib.engine.ports import Alarm, Clock, Queue, Stops
 from chalicelib.entropy import SystemChance, SystemIds
 from chalicelib.model.errors import Unavailable
 from chalicelib.notifications.availability import Availability
-from chalicelib.notifications.clock import CorrectedClock, SystemClock
+from chalicelib.notifications.clock import CorrectedClock, SystemClock, pause, wall_ms
 from chalicelib.notifications.local_data import LocalData
 from chalicelib.notifications.log import JsonLog
 from chalicelib.settings import Database, Settings
-from chalicelib.store import SqlStore, Tls, open_store
+from chalicelib.store import Passwords, SqlStore, Tls, open_store
 from chalicelib.targets import (
     Allowance,
     Connection,
@@ -34,11 +38,15 @@ from chalicelib.targets import (
 
 @dataclass(frozen=True, slots=True)
 class Transport:
-    """What carries wake-ups and messages: in one process memory, in the cloud queues."""
+    """What carries wake-ups and messages: in one process memory, in the cloud queues.
+
+    ``pause``: wait so many seconds; what comes early waits out the rest.
+    """
 
     queue: Queue
     alarm: Alarm
     stops: Stops
+    pause: Callable[[float], None] = pause
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +58,7 @@ class Noonday:
     store: SqlStore
     targets: TargetRegistry
     log: JsonLog
+    pause: Callable[[float], None]
 
 
 def compose(
@@ -80,7 +89,7 @@ def compose(
         listener=log,
         quotas=settings.quotas,
     )
-    return Noonday(settings, engine, store, targets, log)
+    return Noonday(settings, engine, store, targets, log, transport.pause)
 
 
 def _target_settings(settings: Settings) -> TargetSettings:
@@ -103,10 +112,24 @@ def _target_settings(settings: Settings) -> TargetSettings:
     )
 
 
-def open_database(settings: Settings) -> SqlStore:
+def open_database(settings: Settings, aws: Aws | None = None) -> SqlStore:
     """Raises NoondayError when the URL cannot be read; the database itself is not asked yet."""
-    tls = Tls(settings.database_ca) if settings.database_ca else None
-    return open_store(settings.database.url, password=settings.database.password, tls=tls)
+    url = settings.database.url
+    ca_file = settings.database_ca or authorities_for(urlsplit(url).hostname or "")
+    tls = Tls(ca_file) if ca_file else None
+    return open_store(url, password=_password(settings, aws), tls=tls)
+
+
+def _password(settings: Settings, aws: Aws | None) -> str | Passwords | None:
+    """Asked for with the first connection."""
+    asking = aws or Aws(settings.aws_region, wall_ms)
+    if settings.database_secret is not None:
+        return secret_password(asking, settings.database_secret, wall_ms)
+    if settings.database_iam:
+        address = urlsplit(settings.database.url)
+        host, user = address.hostname or "", unquote(address.username or "")
+        return iam_password(asking, host, address.port or 3306, user, wall_ms)
+    return settings.database.password
 
 
 def system_clock(store: SqlStore, database: Database) -> Clock:

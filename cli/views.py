@@ -149,6 +149,7 @@ def instance_lines(instance: Document, screen: Screen) -> Iterator[str]:
             ("started", exact(instance.get("started_ms"), screen)),
             ("ended", exact(instance.get("ended_ms"), screen)),
             ("took", took(instance, screen)),
+            ("page", _text(runs[-1], "external_url") if runs else ""),
             ("result", _text(instance, "result_path")),
             ("log", _text(runs[-1], "log_path") if runs else ""),
         ],

@@ -92,6 +92,10 @@ GroupKey = tuple[str, str]
 class Reader(BackfillReader, HistoryReader, OwnerReader, WaitReader, Protocol):
     """Questions. ``owners`` limits what is seen; None sees all (admins and the engine itself)."""
 
+    def mark(self, name: str) -> str | None:
+        """What was kept under that name, of the installation as a whole."""
+        ...
+
     def job(self, job_id: str, owners: Sequence[str] | None) -> Job | None:
         """Also a deleted one."""
         ...
@@ -214,6 +218,8 @@ class Transaction(Reader, BackfillTransaction, OwnerTransaction, WaitTransaction
     instances by id. Backfills, which only their jobs' holders touch, have no place of their own in it.
     A value is written as a whole; ``save_instances`` repeats the guard on ``version``.
     """
+
+    def set_mark(self, name: str, value: str) -> None: ...
 
     def lock_jobs(self, ids: Iterable[str]) -> Sequence[Job]:
         """Those that exist, in order of id."""

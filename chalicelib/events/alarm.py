@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Protocol
+from typing import Any, Protocol
 
 from chalicelib.engine.sweep import sweep_minute, sweep_second
 from chalicelib.engine.wakeups import next_minute
+from chalicelib.events.records import Record, answer, read_all
 from chalicelib.notifications.messages import read_wake_up
 from chalicelib.wiring import noonday
 
 LATE_MS = 15_000
 """The second hand goes on so long past the minute: the next minute hand may be late, and is no loss."""
+
+
+EARLY_MS = 1_500
+"""What comes earlier than that is not late: it sweeps, and arms the next wake-up itself."""
 
 
 class Context(Protocol):
@@ -20,21 +25,29 @@ class Context(Protocol):
     def get_remaining_time_in_millis(self) -> float: ...
 
 
-class Record(Protocol):
-    body: str
-
-
 def minute_hand(context: Context) -> None:
     engine = noonday().engine
     until = next_minute(engine.clock.now_ms()) + LATE_MS
     sweep_minute(engine, arm_until_ms=until, seconds_left=_seconds_left(context))
 
 
-def second_hand(records: Iterable[Record], context: Context) -> None:
-    """One sweep for all that came together: the latest of their permissions to arm holds."""
-    wake_ups = [read_wake_up(record.body) for record in records]
-    until = max((wake_up.arm_until_ms for wake_up in wake_ups), default=0)
-    sweep_second(noonday().engine, arm_until_ms=until, seconds_left=_seconds_left(context))
+def second_hand(records: Iterable[Record], context: Context) -> dict[str, Any]:
+    """One sweep for all that came together: the latest of their permissions to arm holds.
+
+    A queue delays by whole seconds, so a wake-up comes up to one too early, and waits here for the rest.
+    """
+    wake_ups, unread = read_all(records, read_wake_up)
+    if wake_ups:
+        until = max(wake_up.arm_until_ms for wake_up in wake_ups)
+        _wait_for(min(wake_up.at_ms for wake_up in wake_ups))
+        sweep_second(noonday().engine, arm_until_ms=until, seconds_left=_seconds_left(context))
+    return answer(unread)
+
+
+def _wait_for(at_ms: int) -> None:
+    early_ms = at_ms - noonday().engine.clock.now_ms()
+    if 0 < early_ms <= EARLY_MS:
+        noonday().pause(early_ms / 1000)
 
 
 def _seconds_left(context: Context) -> float:

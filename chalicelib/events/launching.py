@@ -3,29 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from chalicelib.engine.checking import check_waiting
 from chalicelib.engine.inline import run_inline
 from chalicelib.engine.launch import launch_started
-from chalicelib.events.alarm import Record
+from chalicelib.events.records import Record, answer, read_all
 from chalicelib.notifications.messages import read_handed_out
 from chalicelib.wiring import noonday
 
 
-def launch(records: Iterable[Record]) -> None:
+def launch(records: Iterable[Record]) -> dict[str, Any]:
     """Started kinds: all that came together is one batch."""
-    handed = [one for record in records for one in read_handed_out(record.body)]
-    launch_started(noonday().engine, handed)
+    read, unread = read_all(records, read_handed_out)
+    launch_started(noonday().engine, [one for together in read for one in together])
+    return answer(unread)
 
 
-def work(records: Iterable[Record]) -> None:
+def work(records: Iterable[Record]) -> dict[str, Any]:
     """Inline kinds: the call is the work, one after the other."""
-    for record in records:
-        for one in read_handed_out(record.body):
+    read, unread = read_all(records, read_handed_out)
+    for together in read:
+        for one in together:
             run_inline(noonday().engine, one)
+    return answer(unread)
 
 
-def check(records: Iterable[Record]) -> None:
+def check(records: Iterable[Record]) -> dict[str, Any]:
     """Prerequisites, a message at a time: what travels apart is not to delay others."""
-    for record in records:
-        check_waiting(noonday().engine, read_handed_out(record.body))
+    read, unread = read_all(records, read_handed_out)
+    for together in read:
+        check_waiting(noonday().engine, together)
+    return answer(unread)

@@ -19,6 +19,11 @@ def wall_ms() -> int:
     return time.time_ns() // 1_000_000  # noqa: TID251
 
 
+def pause(seconds: float) -> None:
+    """Wait, for what comes a little early."""
+    threading.Event().wait(seconds)
+
+
 def _in_a_thread(work: Callable[[], None]) -> None:
     threading.Thread(target=work, name="database-clock", daemon=True).start()
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from chalicelib.store.address import Sqlite, read_address
+from chalicelib.store.passwords import Passwords
 from chalicelib.store.sqlite import SqliteDriver
 from chalicelib.store.store import SqlStore
 from chalicelib.store.tls import Tls
 
-__all__ = ["SqlStore", "Tls", "open_store"]
+__all__ = ["Passwords", "SqlStore", "Tls", "open_store", "read_address"]
 
 
-def open_store(url: str, *, password: str | None = None, tls: Tls | None = None) -> SqlStore:
+def open_store(
+    url: str, *, password: str | Passwords | None = None, tls: Tls | None = None
+) -> SqlStore:
     """The store at that URL; connections are opened when they are needed.
 
     ``tls``: None lets a database on this machine go without, and verifies every other one with the

@@ -25,7 +25,8 @@ from chalicelib.model.errors import Unavailable
 from chalicelib.store.address import Mysql
 from chalicelib.store.driver import Link, Parameters, Row
 from chalicelib.store.failures import ColumnExists, CommitLost, Repeat
-from chalicelib.store.mysql_errors import translated, unreachable
+from chalicelib.store.mysql_errors import is_denied, translated, unreachable
+from chalicelib.store.passwords import Passwords
 from chalicelib.store.pool import Pool
 from chalicelib.store.statements import Statements, pyformat
 from chalicelib.store.tls import Tls, context_of
@@ -166,7 +167,7 @@ class MysqlDriver:
     def __init__(
         self,
         address: Mysql,
-        password: str | None,
+        password: str | Passwords | None,
         tls: Tls | None,
         *,
         connect: Connect = pymysql.connect,
@@ -176,7 +177,7 @@ class MysqlDriver:
         self._tls = tls or (None if address.loopback else Tls())
         self._connect = connect
         self._lock_wait_s = lock_wait_s
-        self.__password = password or ""
+        self.__password = password
         self.statements = Statements(self.dialect, pyformat)
         self._pool = Pool(self._open, SIZE)
 
@@ -237,21 +238,35 @@ class MysqlDriver:
 
     def _dial(self, answer_s: int | None) -> Any:
         try:
-            return self._connect(
-                host=self._address.host,
-                port=self._address.port,
-                unix_socket=self._address.socket,
-                user=self._address.user,
-                password=self.__password,
-                database=self._address.database,
-                charset="utf8mb4",
-                autocommit=True,
-                client_flag=CLIENT.FOUND_ROWS,
-                connect_timeout=CONNECT_S,
-                read_timeout=answer_s,
-                write_timeout=answer_s,
-                ssl=context_of(self._tls) if self._tls else None,
-                ssl_disabled=self._tls is None,
-            )
+            return self._admitted(answer_s)
         except (pymysql.err.Error, OSError, RuntimeError) as error:
             raise unreachable(error, self._address) from error
+
+    def _admitted(self, answer_s: int | None) -> Any:
+        password = self.__password
+        if password is None or isinstance(password, str):
+            return self._connected(password or "", answer_s)
+        try:
+            return self._connected(password.current(), answer_s)
+        except pymysql.err.OperationalError as error:
+            if not is_denied(error):
+                raise
+            return self._connected(password.renew(), answer_s)  # it may have been changed
+
+    def _connected(self, password: str, answer_s: int | None) -> Any:
+        return self._connect(
+            host=self._address.host,
+            port=self._address.port,
+            unix_socket=self._address.socket,
+            user=self._address.user,
+            password=password,
+            database=self._address.database,
+            charset="utf8mb4",
+            autocommit=True,
+            client_flag=CLIENT.FOUND_ROWS,
+            connect_timeout=CONNECT_S,
+            read_timeout=answer_s,
+            write_timeout=answer_s,
+            ssl=context_of(self._tls) if self._tls else None,
+            ssl_disabled=self._tls is None,
+        )

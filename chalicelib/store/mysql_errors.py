@@ -66,6 +66,11 @@ def unreachable(error: Exception, address: Mysql) -> Exception:
     return Unavailable(f"{address} cannot be reached ({_words(error)}); {hint}")
 
 
+def is_denied(error: Exception) -> bool:
+    """Whether it is the user or the password that was refused."""
+    return _number(error) in DENIED
+
+
 def _is_its_own_trouble(error: Exception, number: int | None) -> bool:
     """A full disk, a read-only replica, a file that is gone: no fault of the statement."""
     if number is not None and number < FIRST_OF_SQL:

@@ -33,6 +33,9 @@ def test_every_setting_is_used() -> None:
             "NOONDAY_HTTP_ALLOW": "localhost, 10.0.0.0/8, ::1, intern.example:8443",
             "NOONDAY_TARGETS_ALLOW": '[{"owner": "team-*", "kind": "sqs", "resource": "*"}]',
             "NOONDAY_AWS_REGION": "eu-central-1",
+            "NOONDAY_QUEUES": "https://sqs.eu-central-1.amazonaws.com/123456789012/noonday-dev-",
+            "NOONDAY_DATABASE_SECRET": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:db",
+            "NOONDAY_DATABASE_IAM": "on",
             "NOONDAY_PROCESS": "ON",
             "NOONDAY_WORKERS": "3",
             "NOONDAY_GRACE": "0",
@@ -48,9 +51,12 @@ def test_every_setting_is_used() -> None:
     assert (settings.files, settings.runs) == (Path("/srv/files"), Path("/srv/runs"))
     assert settings.targets_allow == (PermittedTarget("team-*", "sqs", "*"),)
     assert settings.aws_region == "eu-central-1"
+    assert (settings.queues or "").endswith("/noonday-dev-")
+    assert (settings.database_secret or "").startswith("arn:")
+    assert settings.database_iam
     assert settings.log == "error"
     shown = repr(settings)
-    assert "secret" not in shown
+    assert "secret-of" not in shown
     assert "a-token" not in shown
 
 
@@ -82,6 +88,7 @@ REFUSED = {
         "is no role",
     ),
     "a region that is none": ({"NOONDAY_AWS_REGION": "Frankfurt"}, "is no region"),
+    "queues that are none": ({"NOONDAY_QUEUES": "noonday-dev-"}, "write https://sqs"),
     "a switch that is none": ({"NOONDAY_PROCESS": "maybe"}, "one of on, off"),
     "no workers": ({"NOONDAY_WORKERS": "0"}, "from 1 to 256"),
     "workers in words": ({"NOONDAY_WORKERS": "many"}, "from 1 to 256"),

@@ -1,0 +1,77 @@
+"""Passwords of a database that AWS keeps: a secret that is rotated, or a token of IAM. Asked for once, kept a
+while, and asked for again when the database refuses one."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+
+from chalicelib.aws.calling import Aws
+from chalicelib.aws.failures import AwsFailure
+from chalicelib.model.errors import Unavailable
+
+KEPT_MS = 600_000
+"""Below the fifteen minutes of a token of IAM. A secret that was rotated is found by its refusal."""
+
+
+class KeptPassword:
+    """Whatever ``ask`` gives, kept for ``KEPT_MS``. Safe for threads."""
+
+    def __init__(self, ask: Callable[[], str], now_ms: Callable[[], int]) -> None:
+        self._ask = ask
+        self._now_ms = now_ms
+        self._kept: tuple[str, int] | None = None
+        self._lock = threading.Lock()
+
+    def current(self) -> str:
+        """Raises Unavailable when AWS does not give it."""
+        with self._lock:
+            if self._kept is None or self._kept[1] <= self._now_ms():
+                self._kept = self._ask(), self._now_ms() + KEPT_MS
+            return self._kept[0]
+
+    def renew(self) -> str:
+        """The database refused the one that was kept."""
+        with self._lock:
+            self._kept = None
+        return self.current()
+
+
+def secret_password(aws: Aws, secret: str, now_ms: Callable[[], int]) -> KeptPassword:
+    """``secret``: name or ARN of one in Secrets Manager, in the form of RDS: JSON with a ``password``."""
+
+    def ask() -> str:
+        call = aws.caller(None, "")
+        try:
+            text = call("secretsmanager", "GetSecretValue", {"SecretId": secret})["SecretString"]
+        except AwsFailure as failure:
+            raise Unavailable(f"the database's secret cannot be read: {failure}") from failure
+        return _password(text, secret)
+
+    return KeptPassword(ask, now_ms)
+
+
+def iam_password(
+    aws: Aws, host: str, port: int, user: str, now_ms: Callable[[], int]
+) -> KeptPassword:
+    """A token that this process signs itself, for a user that authenticates by IAM."""
+
+    def ask() -> str:
+        try:
+            return aws.database_token(host, port, user)
+        except AwsFailure as failure:
+            raise Unavailable(f"no token for the database can be signed: {failure}") from failure
+
+    return KeptPassword(ask, now_ms)
+
+
+def _password(text: str, secret: str) -> str:
+    """Never repeats what the secret holds."""
+    try:
+        password = json.loads(text)["password"]
+    except (ValueError, KeyError, TypeError):
+        password = None
+    if not isinstance(password, str):
+        raise Unavailable(f'the secret {secret} is no JSON like {{"password": "…"}}')
+    return password
