@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from chalice.app import Chalice
 
 from chalicelib.api import (
+    arrivals,
     backfills,
     bulk,
     calendars,
@@ -16,6 +17,7 @@ from chalicelib.api import (
     job_commands,
     jobs,
     people,
+    reasons,
     schedules,
     service,
     statistics,
@@ -29,6 +31,8 @@ RESOURCES: Sequence[Resource] = tuple(
         jobs,
         job_commands,
         instances,
+        reasons,
+        arrivals,
         bulk,
         backfills,
         schedules,

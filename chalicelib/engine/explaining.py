@@ -42,13 +42,14 @@ class Why:
 def why(engine: Engine, principal: Principal, instance_id: str) -> Why:
     """Raises NotFound when there is no such instance, for this principal."""
     return engine.store.read(
-        lambda reader: _explained(
+        lambda reader: explained(
             reader, find_instance(reader, principal, instance_id), engine.clock.now_ms()
         )
     )
 
 
-def _explained(reader: Reader, instance: Instance, now_ms: int) -> Why:
+def explained(reader: Reader, instance: Instance, now_ms: int) -> Why:
+    """What costs a few questions, whatever there is."""
     scene = _scene(reader, instance, now_ms)
     view = InstanceView(instance, scene.job.name, ())
     findings = json.loads(instance.findings_json or "[]")

@@ -29,6 +29,7 @@ from cli.session import Session
 from cli.states import INSTANCE_KINDS, INSTANCE_STATES
 from cli.views import brief, instance_lines, instance_table
 from cli.waiting import check_success, follow_log, wait_for
+from cli.why import why_lines
 
 run_option = click.option(
     "--run", type=click.IntRange(1), metavar="N", help="Of this run; else the latest."
@@ -128,6 +129,26 @@ def show(session: Session, instance: str, *, wait: bool) -> None:
     emit(session, document, lambda screen: instance_lines(document, screen))
     if wait:
         check_success(document)
+
+
+@instance.command(
+    "why",
+    examples="""
+        noonday instance why daily-revenue@latest
+        # only what is missing, for a script
+        noonday instance why daily-revenue@latest -o json | jq '.findings[] | select(.met | not)'
+    """,
+)
+@click.argument("instance")
+@click.pass_obj
+def why(session: Session, instance: str) -> None:
+    """Say why an instance is where it is.
+
+    What it waits for and what was found of it, who holds the slot it waits for, or how it ended.
+    """
+    identity = instance_id(session.api, instance)
+    document = session.api.get(path("instances", identity, "why"))
+    emit(session, document, lambda screen: why_lines(document, screen))
 
 
 @instance.command(

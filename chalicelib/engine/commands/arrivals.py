@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from chalicelib.engine.access import choose_owner, require
 from chalicelib.engine.conditions import arrival_keys
 from chalicelib.engine.engine import Engine
 from chalicelib.engine.facts import DataArrived
-from chalicelib.engine.ports import Transaction
 from chalicelib.engine.wakeups import ring
-from chalicelib.model.errors import Forbidden
+from chalicelib.model.errors import Forbidden, InvalidInput, Problem
+from chalicelib.model.prerequisite import S3
 from chalicelib.model.principal import Principal
 from chalicelib.model.states import Role
 
@@ -27,16 +27,18 @@ def data_arrived(
 
     Raises:
         Forbidden: it may act in none.
+        InvalidInput: a path that nobody can wait for.
     """
     owners = _owners(principal, owner)
+    problems = [Problem("path", complaint, path) for path, complaint in _complaints(data)]
+    if problems:
+        raise InvalidInput(problems)
     keys = {key for path in data for key in arrival_keys(path)}
-
-    def unit(tx: Transaction) -> int:
-        waiters = tx.waiters(keys)
-        return tx.wake_waiters(waiters, engine.clock.now_ms(), owners) if waiters else 0
-
-    woken = engine.store.transact(unit)
+    waiters = engine.store.read(lambda reader: reader.waiters(keys))
     now = engine.clock.now_ms()
+    woken = 0
+    if waiters:
+        woken = engine.store.transact(lambda tx: tx.wake_waiters(waiters, now, owners))
     if woken:
         ring(engine, [now], arms=False)
     shown = data[0] if len(data) == 1 else f"{len(data)} paths"
@@ -56,3 +58,14 @@ def _owners(principal: Principal, owner: str | None) -> Sequence[str] | None:
     if not mine:
         raise Forbidden(f"{principal.name} is operator of no owner; this takes operator or more")
     return mine
+
+
+def _complaints(data: Sequence[str]) -> Iterator[tuple[str, str]]:
+    for path in data:
+        if path.startswith("/"):
+            yield path, "is absolute; say it as prerequisites do, relative to the files' root"
+        elif "://" in path and not path.startswith(S3):
+            yield (
+                path,
+                "is no place that Noonday looks at; write s3://bucket/key, or a relative path",
+            )

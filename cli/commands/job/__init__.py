@@ -5,7 +5,7 @@ from __future__ import annotations
 from cli.commands.job.change import delete, expire, resume, schedule, suspend
 from cli.commands.job.edit import edit, update
 from cli.commands.job.group import job
-from cli.commands.job.look import history, list_jobs, next_fires, revisions, show
+from cli.commands.job.look import history, list_jobs, next_fires, revisions, show, why
 from cli.commands.job.patch import patch
 from cli.commands.job.submit import submit
 from cli.commands.job.trigger import trigger
@@ -27,4 +27,5 @@ __all__ = [
     "suspend",
     "trigger",
     "update",
+    "why",
 ]

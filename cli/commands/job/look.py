@@ -16,6 +16,7 @@ from cli.session import Session
 from cli.states import JOB_STATES
 from cli.text import one_line
 from cli.views import event_table, fire_table, job_lines, job_table, revision_table
+from cli.why import job_why_lines
 
 
 @job.command(
@@ -168,3 +169,20 @@ def revisions(session: Session, job: str, revision: int | None) -> None:
 def _warn(document: dict[str, Any]) -> None:
     for warning in document.get("warnings") or []:
         click.echo(f"warning: {one_line(warning)}", err=True)
+
+
+@job.command(
+    "why",
+    examples="""
+        noonday job why daily-revenue
+    """,
+)
+@job_argument
+@click.pass_obj
+def why(session: Session, job: str) -> None:
+    """Say why a job does or does not run.
+
+    Its state, its latest instance, and what was skipped lately.
+    """
+    document = session.api.get(path("jobs", job, "why"))
+    emit(session, document, lambda screen: job_why_lines(document, screen))
