@@ -69,6 +69,14 @@ SETTINGS: Mapping[str, tuple[str | None, str]] = {
         "10000",
         "0 to 100000: nominal times of one backfill, in the same way",
     ),
+    "NOONDAY_RETENTION_DAYS": (
+        "365",
+        "0 to 36500: instances that ended longer ago are purged, unless their job says otherwise; 0: never",
+    ),
+    "NOONDAY_RETENTION_COUNT": (
+        "0",
+        "0 to 100000: all but the newest so many instances of a job are purged; 0: none",
+    ),
     "NOONDAY_TOKEN": (
         None,
         "the embedded server's token, 16 characters or more; else one is created",
@@ -128,6 +136,8 @@ class Settings:
     workers: int
     grace_s: int
     quotas: Quotas
+    retention_days: int
+    retention_count: int
     token: str | None = field(repr=False)
     log: str
     warnings: tuple[str, ...]
@@ -170,6 +180,8 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
             waiting=_number(environ, "NOONDAY_MAX_WAITING", 0, MOST_WAITING),
             backfill=_number(environ, "NOONDAY_MAX_BACKFILL", 0, MOST_BACKFILL),
         ),
+        retention_days=_number(environ, "NOONDAY_RETENTION_DAYS", 0, 36_500),
+        retention_count=_number(environ, "NOONDAY_RETENTION_COUNT", 0, 100_000),
         token=_token(environ),
         log=_choice(environ, "NOONDAY_LOG", ("debug", "info", "error", "off")),
         warnings=tuple(_mistyped(environ)),

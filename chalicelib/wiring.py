@@ -14,10 +14,11 @@ from urllib.parse import unquote, urlsplit
 from chalicelib.aws import Aws
 from chalicelib.aws.authorities import authorities_for
 from chalicelib.aws.credentials import iam_password, secret_password
-from chalicelib.engine.engine import Engine
+from chalicelib.engine.engine import Chores, Engine
 from chalicelib.engine.ports import Alarm, Clock, Queue, Stops
 from chalicelib.entropy import SystemChance, SystemIds
 from chalicelib.model.errors import Unavailable
+from chalicelib.model.retention import DAY_MS, Retention
 from chalicelib.notifications.availability import Availability
 from chalicelib.notifications.clock import CorrectedClock, SystemClock, pause, wall_ms
 from chalicelib.notifications.local_data import LocalData
@@ -88,8 +89,13 @@ def compose(
         stops=transport.stops,
         listener=log,
         quotas=settings.quotas,
+        chores=Chores(_retention(settings)),
     )
     return Noonday(settings, engine, store, targets, log, transport.pause)
+
+
+def _retention(settings: Settings) -> Retention:
+    return Retention(settings.retention_days * DAY_MS or None, settings.retention_count or None)
 
 
 def _target_settings(settings: Settings) -> TargetSettings:

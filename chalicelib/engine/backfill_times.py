@@ -18,11 +18,15 @@ USUAL_ACTIVE = 4  # at once, unless somebody says otherwise: the schedule goes o
 
 @dataclass(frozen=True, slots=True)
 class Considered:
-    """A nominal time and what becomes of it. ``state``: of the instance that it has."""
+    """A nominal time and what becomes of it. ``state``: of the instance that it has.
+
+    ``purged_run``: its instance was purged; no run of it had a higher number.
+    """
 
     nominal_ms: int
     action: Action
     state: InstanceState | None = None
+    purged_run: int | None = None
 
 
 def at_revision(job: Job, revision: int, definition_json: str, calendars_json: str | None) -> Job:
@@ -72,9 +76,11 @@ def _considered(
     if state is not None:
         action = Action.RERUN if state in AGAIN[reprocess] else Action.EXISTS
         return Considered(at, action, state)
-    # What was purged may have run: its record is gone, and running it again is not for us to decide.
-    if any(one.from_ms <= at < one.to_ms for one in purged):
-        return Considered(at, Action.EXISTS)
+    # What was purged may have run: its record is gone, and only who wants all of it again runs it again.
+    runs = [one.run or 1 for one in purged if one.from_ms <= at < one.to_ms]
+    if runs:
+        action = Action.CREATE if reprocess == "all" else Action.EXISTS
+        return Considered(at, action, purged_run=runs[0])
     return Considered(at, Action.CREATE)
 
 

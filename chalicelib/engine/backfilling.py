@@ -119,7 +119,7 @@ def _step(
             continue
         before = found.get(one.nominal_ms)
         if before is None:
-            made = _made(pinned, backfill, one.nominal_ms, now_ms)
+            made = _made(pinned, backfill, one, now_ms)
             step.made.append(_in_line(made, pinned, backfill, slots, now_ms))
         else:
             rerun = _rerun(before, pinned, backfill, now_ms)
@@ -179,9 +179,11 @@ def _moved(backfill: Backfill, taken: Sequence[Considered], *, ended: bool) -> B
     return replace(backfill, existing=existing, cursor_ms=cursor_ms)
 
 
-def _made(pinned: Job, backfill: Backfill, nominal_ms: int, now_ms: int) -> Instance:
-    made = new_instance(pinned, nominal_ms, now_ms, InstanceKind.BACKFILL, backfill.parameters_json)
-    return _of_backfill(made, backfill)
+def _made(pinned: Job, backfill: Backfill, one: Considered, now_ms: int) -> Instance:
+    """Runs of what was purged are counted on: a number that was given before names another execution."""
+    text = backfill.parameters_json
+    made = new_instance(pinned, one.nominal_ms, now_ms, InstanceKind.BACKFILL, text)
+    return _of_backfill(replace(made, run=(one.purged_run or 0) + 1), backfill)
 
 
 def _rerun(before: Instance, pinned: Job, backfill: Backfill, now_ms: int) -> Instance:

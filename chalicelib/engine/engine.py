@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from chalicelib.engine.ports import (
     Alarm,
@@ -21,6 +21,18 @@ from chalicelib.engine.ports import (
 )
 from chalicelib.engine.wait_ports import Conditions
 from chalicelib.model.owner import USUAL, Quotas
+from chalicelib.model.retention import Retention
+
+
+@dataclass(slots=True)
+class Chores:
+    """What housekeeping knows in this process. ``retention``: the default of this installation.
+
+    ``unfinished``: there is more to purge than the last minute hand had time for.
+    """
+
+    retention: Retention = field(default_factory=Retention)
+    unfinished: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,3 +49,4 @@ class Engine:
     stops: Stops
     listener: Listener
     quotas: Quotas = USUAL
+    chores: Chores = field(default_factory=Chores)

@@ -69,6 +69,22 @@ class DataArrived(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class Purged(Fact):
+    """Housekeeping removed the records of so many instances of a job, as its retention says."""
+
+    job_id: str
+    instances: int
+
+
+@dataclass(frozen=True, slots=True)
+class PurgeSetAside(Fact):
+    """A job raised while it was purged; the next night looks at it again."""
+
+    job_id: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
 class RunClaimed(Fact):
     job_id: str
     instance_id: str

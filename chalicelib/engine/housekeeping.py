@@ -1,16 +1,88 @@
-"""What is kept for a while only, and is then forgotten."""
+"""What is kept for a while only, and is then forgotten.
+
+Once a day (from 02:00 UTC on) housekeeping goes through all jobs, a little each minute, in small
+transactions: what it does not manage, the next minute goes on with, and after a crash the next process.
+"""
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass
+
 from chalicelib.engine.engine import Engine
+from chalicelib.engine.facts import PurgeSetAside
+from chalicelib.engine.purging import Budget, clear_leftovers, purge_job
+from chalicelib.model.errors import NoondayError
+from chalicelib.model.retention import DAY_MS
 
 HOUR_MS = 3_600_000
 REMEMBERED_MS = 24 * HOUR_MS  # how long the answer to an Idempotency-Key is kept
+AT_MS = 2 * HOUR_MS
+PAGE = 100
+NAME = "housekeeping"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """``day``: which day's round it is, counted from 1970. ``after``: the last job seen; None: all were."""
+
+    day: int = -1
+    after: str | None = None
 
 
 def tidy(engine: Engine) -> None:
-    """Once an hour, at its first minute, forget what is over."""
+    """Once an hour, at its first minute, forget what is over; until that is done, a little each minute."""
     now = engine.clock.now_ms()
     if now % HOUR_MS < 60_000:
         engine.store.transact(lambda tx: tx.forget_requests(now - REMEMBERED_MS))
         engine.store.transact(lambda tx: tx.forget_idle_waits())
+    elif not engine.chores.unfinished:
+        return
+    engine.chores.unfinished = not _go_on(engine, Budget(engine.clock), now)
+
+
+def _go_on(engine: Engine, budget: Budget, now_ms: int) -> bool:
+    """A stretch of today's round; whether it is complete."""
+    noted = engine.store.read(lambda reader: reader.noted(NAME))
+    today = (now_ms - AT_MS) // DAY_MS
+    progress = Progress(**json.loads(noted)) if noted else Progress()
+    if progress.day == today and progress.after is None:
+        return True
+    if progress.day != today:
+        _purge_notifications(engine, budget, now_ms)
+        clear_leftovers(engine, budget)
+        progress = Progress(today, "")
+    after = _round(engine, budget, progress.after or "", now_ms)
+    text = json.dumps({"day": today, "after": after})
+    engine.store.transact(lambda tx: tx.note(NAME, text))
+    return after is None
+
+
+def _round(engine: Engine, budget: Budget, after: str, now_ms: int) -> str | None:
+    """Job by job; the last that is done with, or None when all are."""
+    while True:
+        jobs = engine.store.read(lambda reader, after=after: reader.jobs_after(after, PAGE))  # type: ignore[misc]
+        for job in jobs:
+            try:
+                done = purge_job(engine, job, budget, now_ms)
+            except NoondayError:
+                raise
+            except Exception as error:  # noqa: BLE001  one job must not keep the others from being purged
+                engine.listener(PurgeSetAside(now_ms, job.id, f"{type(error).__name__}: {error}"))
+                done = True
+            if not done:
+                return after
+            after = job.id
+        if len(jobs) < PAGE:
+            return None
+
+
+def _purge_notifications(engine: Engine, budget: Budget, now_ms: int) -> None:
+    age_ms = engine.chores.retention.age_ms
+    if age_ms is None:
+        return
+    before_ms = now_ms - age_ms
+    while budget.spend():
+        purged = engine.store.transact(lambda tx: tx.purge_notifications(before_ms, budget.batch))
+        if purged < budget.batch:
+            return

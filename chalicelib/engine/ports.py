@@ -19,6 +19,7 @@ from chalicelib.engine.filters import (
     Selection,
 )
 from chalicelib.engine.history_ports import HistoryReader
+from chalicelib.engine.housekeeping_ports import HousekeepingReader, HousekeepingTransaction
 from chalicelib.engine.outcomes import Outcome, Style
 from chalicelib.engine.owner_ports import OwnerReader, OwnerTransaction
 from chalicelib.engine.wait_ports import WaitReader, WaitTransaction
@@ -89,7 +90,7 @@ GroupKey = tuple[str, str]
 """A concurrency group: its owner and its name."""
 
 
-class Reader(BackfillReader, HistoryReader, OwnerReader, WaitReader, Protocol):
+class Reader(BackfillReader, HistoryReader, OwnerReader, WaitReader, HousekeepingReader, Protocol):
     """Questions. ``owners`` limits what is seen; None sees all (admins and the engine itself)."""
 
     def mark(self, name: str) -> str | None:
@@ -211,7 +212,14 @@ class Slots:
     count: int
 
 
-class Transaction(Reader, BackfillTransaction, OwnerTransaction, WaitTransaction, Protocol):
+class Transaction(
+    Reader,
+    BackfillTransaction,
+    OwnerTransaction,
+    WaitTransaction,
+    HousekeepingTransaction,
+    Protocol,
+):
     """One unit of work: all of it happens, or none.
 
     Locks are taken in this order, whoever takes them: owners, calendars and groups by name, jobs by id,
@@ -537,6 +545,13 @@ class Artifacts(Protocol):
 
     def read(self, path: str, *, offset: int = 0, limit: int = 5_000_000) -> bytes:
         """Raises NotFound when it is gone or was never written."""
+        ...
+
+    def forget(self, tokens: Sequence[str]) -> Sequence[str]:
+        """Remove the folders of these runs; those of which nothing is left. Raises nothing.
+
+        Results are their users', and stay. The folder of a program that is still at work stays too.
+        """
         ...
 
 

@@ -19,9 +19,9 @@ AGAIN_MS = 100  # what a neighbour held locked is looked at again so soon
 
 def sweep_minute(engine: Engine, *, arm_until_ms: int, seconds_left: float) -> Swept:
     """The minute hand: sweep, and arm the second hand for what is due before ``arm_until_ms``."""
-    tidy(engine)
     swept, next_ms = _sweep_what_is_due(engine, arm_until_ms, seconds_left)
     _arm(engine, next_ms, arm_until_ms)
+    tidy(engine)  # last: launches do not wait for it
     return swept
 
 

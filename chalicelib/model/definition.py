@@ -10,6 +10,7 @@ from chalicelib.model.document import Document
 from chalicelib.model.identity import Slug
 from chalicelib.model.instants import parse_duration
 from chalicelib.model.prerequisite import MOST, Prerequisite
+from chalicelib.model.retention import DAY_MS, MOST_COUNT, MOST_DAYS
 from chalicelib.model.schedule import Schedule
 
 Value = str | int | float | bool
@@ -90,6 +91,24 @@ class OnFailure(Document):
     )
 
 
+class RetentionPolicy(Document):
+    """How long the record of ended instances is kept; what is not said is the installation's default."""
+
+    age: Duration | None = Field(
+        None, description="Purge what ended longer ago; a day at least", examples=["P90D"]
+    )
+    count: int | None = Field(
+        None, ge=1, le=MOST_COUNT, description="Purge all but the newest so many instances"
+    )
+
+    @field_validator("age")
+    @classmethod
+    def _a_day_at_least(cls, age: str | None) -> str | None:
+        if age is not None and not DAY_MS <= parse_duration(age) <= MOST_DAYS * DAY_MS:
+            raise ValueError(f"{age} is less than a day or more than {MOST_DAYS} days; write P90D")
+        return age
+
+
 class Policies(Document):
     """How the job behaves when times pile up, runs fail or runs take too long."""
 
@@ -106,6 +125,7 @@ class Policies(Document):
     retries: Retries = Retries()
     on_failure: OnFailure = OnFailure()
     timeouts: Timeouts = Timeouts()
+    retention: RetentionPolicy = RetentionPolicy()
 
 
 class Definition(Document):

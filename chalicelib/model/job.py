@@ -79,13 +79,17 @@ class Revision:
 
 @dataclass(frozen=True, slots=True)
 class SkipRange:
-    """The nominal times in [from_ms, to_ms) that have no instance, and why."""
+    """The nominal times in [from_ms, to_ms) that have no instance, and why.
+
+    ``run``: where instances were purged, the highest number of a run that any of them had.
+    """
 
     job_id: str
     from_ms: int
     to_ms: int
     reason: str
     revision: int
+    run: int | None = None
 
 
 @lru_cache(maxsize=4096)

@@ -15,6 +15,7 @@ from chalicelib.engine.facts import (
     Fact,
     JobSetAside,
     PrerequisitesChecked,
+    PurgeSetAside,
     Swept,
 )
 from chalicelib.model.errors import NoondayError
@@ -71,7 +72,7 @@ class JsonLog:
 
 def _level(fact: Fact) -> Level:
     match fact:
-        case JobSetAside() | BackfillSetAside():
+        case JobSetAside() | BackfillSetAside() | PurgeSetAside():
             return "error"
         case Swept(jobs=0, instances=0, handed_out=0) | PrerequisitesChecked(ready=0, late=0):
             return "debug"

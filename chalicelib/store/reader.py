@@ -20,6 +20,7 @@ from chalicelib.model.states import GroupPlace, Role
 from chalicelib.store import rows
 from chalicelib.store.backfills import BackfillReads
 from chalicelib.store.history import HistoryReads
+from chalicelib.store.housekeeping import HousekeepingReads
 from chalicelib.store.instance_pages import InstancePages
 from chalicelib.store.owners import OwnerReads
 from chalicelib.store.paging import AFTER_ALL, as_cursor, as_owners, one_by_one
@@ -27,7 +28,7 @@ from chalicelib.store.rows import as_list, batches, grouped
 from chalicelib.store.session import Session
 
 
-class SqlReader(BackfillReads, HistoryReads, InstancePages, OwnerReads):
+class SqlReader(BackfillReads, HistoryReads, InstancePages, OwnerReads, HousekeepingReads):
     """The ``Reader`` port."""
 
     def __init__(self, session: Session) -> None:

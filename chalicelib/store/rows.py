@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from chalicelib.engine.housekeeping_ports import Ended
 from chalicelib.engine.ports import Remembered, Slots
 from chalicelib.model.calendar import StoredCalendar
 from chalicelib.model.event import Event
@@ -352,7 +353,13 @@ def skip_range_row(span: SkipRange) -> JsonRow:
         "to_ms": span.to_ms,
         "reason": span.reason,
         "revision": span.revision,
+        "run": span.run,
     }
+
+
+def ended_of(row: Row) -> Ended:
+    id_, nominal_ms, kind, run, revision, claim_epoch = row
+    return Ended(id_, nominal_ms, kind, run, revision, claim_epoch > 0)
 
 
 def event_of(row: Row) -> Event:

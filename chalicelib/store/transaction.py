@@ -20,6 +20,7 @@ from chalicelib.store import rows
 from chalicelib.store.backfills import BackfillWrites
 from chalicelib.store.driver import Row
 from chalicelib.store.failures import ConstraintViolated, Duplicate
+from chalicelib.store.housekeeping import HousekeepingWrites
 from chalicelib.store.owners import OwnerWrites
 from chalicelib.store.reader import SqlReader
 
@@ -27,7 +28,7 @@ V = TypeVar("V", Job, Instance)
 _NOMINAL_PAGE = 1000
 
 
-class SqlTransaction(SqlReader, BackfillWrites, OwnerWrites):
+class SqlTransaction(SqlReader, BackfillWrites, OwnerWrites, HousekeepingWrites):
     """The ``Transaction`` port."""
 
     def set_mark(self, name: str, value: str) -> None:

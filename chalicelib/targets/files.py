@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from chalicelib.model.errors import NotFound
+from chalicelib.targets.process_folder import Folder
 
 RUNS = "runs"
 _TOKEN = re.compile(r"[A-Za-z0-9-]{1,100}")
@@ -62,6 +64,16 @@ class Folders:
                 return file.read(limit)
         except (OutsideFiles, OSError, ValueError):
             raise NotFound(f"there is no file {path!r}") from None
+
+    def forget(self, token: str) -> bool:
+        """Remove the folder of a run; whether none is left. Links are not followed, and stay."""
+        place = self.run(token)
+        try:
+            if place.is_dir() and not Folder(place).may_be_at_work():
+                shutil.rmtree(place)
+        except OSError:
+            return False
+        return not os.path.lexists(place)
 
     def _readable(self, path: str) -> Path:
         first, _, rest = path.partition("/")

@@ -107,6 +107,10 @@ class TargetRegistry:
         """Raises NotFound when it is gone, was never written, or is no file of a run."""
         return self._folders.read(path, offset=offset, limit=limit)
 
+    def forget(self, tokens: Sequence[str]) -> Sequence[str]:
+        """The runs of which no folder is left. A program that is still at work keeps its folder."""
+        return [token for token in tokens if self._folders.forget(token)]
+
     def _launch(
         self, kind: StartedKind[Any], requests: Sequence[LaunchRequest]
     ) -> Sequence[Outcome]:

@@ -74,6 +74,9 @@ class NoArtifacts:
     def read(self, path: str, *, offset: int = 0, limit: int = 5_000_000) -> bytes:
         raise NotFound(f"there is no {path!r} in this world, at {offset} or for {limit} bytes")
 
+    def forget(self, tokens: Sequence[str]) -> Sequence[str]:
+        return tokens
+
 
 @dataclass
 class Places:

@@ -138,6 +138,8 @@ def fill(store: SqlStore) -> None:
             for n in range(start, start + 50)
         ]
         insert_backfills(store, *backfills)
+    tokens = [f"{an_id(n)}-1" for n in range(200)]
+    store.transact(lambda tx: tx.add_leftovers(tokens))
     insert_backfills(store, a_backfill(JOBS + 1, an_id(9), newest_first=True))
     waits = [Wait(data_key(str(n % 50)), stored(n % JOBS, n % EACH).id) for n in range(40 * 50)]
     store.transact(lambda tx: tx.save_waits(waits))
@@ -185,6 +187,17 @@ def reads() -> dict[str, Callable[[Reader], object]]:
 
     return {
         **samples(),
+        "noted": lambda reader: reader.noted("housekeeping"),
+        "jobs after": lambda reader: reader.jobs_after(an_id(90), 20),
+        "nth newest": lambda reader: reader.nth_newest(an_id(30), 20),
+        "last success": lambda reader: reader.last_success(an_id(30)),
+        "ended before": lambda reader: reader.ended_before(
+            an_id(30), NOON + 20 * MINUTE, NOON, NOON + 20 * MINUTE, 20
+        ),
+        "ranges around": lambda reader: reader.ranges_around(
+            an_id(3), NOON + 9 * MINUTE, NOON + 12 * MINUTE
+        ),
+        "leftovers": lambda reader: reader.leftovers(an_id(90), 20),
         "skip page": lambda reader: reader.skip_page(an_id(3), NOON + 90 * MINUTE, 20),
         "job": lambda reader: reader.job(an_id(3), ["red", "blue"]),
         "job named": lambda reader: reader.job_named("job-3", None),
@@ -332,6 +345,14 @@ def writes() -> dict[str, Callable[[Transaction], object]]:
         "next free": lambda tx: tx.next_free_ms(an_id(4), NOON + (EACH - 3) * MINUTE),
         "archive": lambda tx: tx.archive_runs(some),
         "forget": lambda tx: tx.forget_requests(NOON),
+        "note": lambda tx: tx.note("housekeeping", "{}"),
+        "purge instances": lambda tx: tx.purge_instances([stored(11, 3).id, stored(12, 4).id]),
+        "replace ranges": lambda tx: tx.replace_ranges(
+            tx.skip_ranges(an_id(3), NOON, NOON + 2 * MINUTE), []
+        ),
+        "leftovers": lambda tx: tx.add_leftovers([an_id(3) + "-1"]),
+        "drop leftovers": lambda tx: tx.drop_leftovers([an_id(3) + "-1"]),
+        "purge job": lambda tx: tx.purge_job(an_id(JOBS + 5), 20),
     }
 
 

@@ -117,6 +117,12 @@ def _check_nominal(tx: Transaction, job: Job, nominal_ms: int) -> None:
         raise InvalidInput([problem])
     if tx.instances_by_id([instance_id(job.id, nominal_ms)]):
         raise AlreadyExists(f"{job.name} has an instance for {shown}; rerun that one")
+    ranges = tx.skip_ranges(job.id, nominal_ms, nominal_ms + 1)
+    if any(one.reason == Reason.PURGED for one in ranges):
+        raise AlreadyExists(
+            f"the record of {job.name} for {shown} was purged, and it may have run; "
+            "a backfill with reprocess all runs it again"
+        )
     if nominal_ms >= job.cursor_ms and job.state is JobState.SCHEDULED:
         problem = Problem(
             "nominal_time", "lies ahead: the schedule will launch it; trigger without a time", shown

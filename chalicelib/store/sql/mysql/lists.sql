@@ -122,7 +122,8 @@ JSON_TABLE(:rows, '$[*]' COLUMNS (
          from_ms BIGINT PATH '$.from_ms',
          to_ms BIGINT PATH '$.to_ms',
          reason VARCHAR(40) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$.reason',
-         revision INT PATH '$.revision')) AS n
+         revision INT PATH '$.revision',
+         run INT PATH '$.run')) AS n
 
 -- fragment: event_rows(rows)
 JSON_TABLE(:rows, '$[*]' COLUMNS (
@@ -143,3 +144,10 @@ JSON_TABLE(:rows, '$[*]' COLUMNS (
 
 -- fragment: joined
 STRAIGHT_JOIN
+
+-- fragment: delete_listed(table, column, index)
+DELETE t FROM @listed(:ids) :table t FORCE INDEX (:index) ON t.:column = listed.value
+
+-- fragment: token_rows(rows)
+JSON_TABLE(:rows, '$[*]' COLUMNS (
+         token VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$')) AS n

@@ -1,14 +1,14 @@
 -- name: skip_ranges
 -- Ranges do not overlap, so those that touch the span begin with the last one that begins before it.
-SELECT s.job_id, s.from_ms, s.to_ms, s.reason, s.revision FROM scheduler_skip_ranges s
+SELECT s.job_id, s.from_ms, s.to_ms, s.reason, s.revision, s.run FROM scheduler_skip_ranges s
  WHERE s.job_id = :job_id AND s.from_ms < :to_ms AND s.to_ms > :from_ms
    AND s.from_ms >= COALESCE((SELECT MAX(e.from_ms) FROM scheduler_skip_ranges e
                                WHERE e.job_id = :job_id AND e.from_ms <= :from_ms), 0)
  ORDER BY s.from_ms
 
 -- name: insert_skip_ranges
-INSERT INTO scheduler_skip_ranges (job_id, from_ms, to_ms, reason, revision)
-SELECT n.job_id, n.from_ms, n.to_ms, n.reason, n.revision FROM @skip_rows(:rows)
+INSERT INTO scheduler_skip_ranges (job_id, from_ms, to_ms, reason, revision, run)
+SELECT n.job_id, n.from_ms, n.to_ms, n.reason, n.revision, n.run FROM @skip_rows(:rows)
 
 -- name: events
 SELECT e.id, e.owner, e.job_id, e.instance_id, e.at_ms, e.actor, e.verb, e.reason, e.detail

@@ -31,7 +31,7 @@ SELECT i.job_id, i.owner, i.nominal_ms, i.state
 
 -- name: skipped
 -- A job has few ranges: as many as it had suspensions, outages and changes.
-SELECT j.owner, s.job_id, s.from_ms, s.to_ms, s.reason, s.revision
+SELECT j.owner, s.job_id, s.from_ms, s.to_ms, s.reason, s.revision, s.run
   FROM scheduler_jobs j
    @by(scheduler_jobs_owner)  -- if of_owner
    @by_primary  -- if of_all
@@ -44,6 +44,6 @@ SELECT j.owner, s.job_id, s.from_ms, s.to_ms, s.reason, s.revision
  LIMIT :limit
 
 -- name: skip_page
-SELECT s.job_id, s.from_ms, s.to_ms, s.reason, s.revision FROM scheduler_skip_ranges s
+SELECT s.job_id, s.from_ms, s.to_ms, s.reason, s.revision, s.run FROM scheduler_skip_ranges s
  WHERE s.job_id = :job_id AND s.from_ms < :before_ms
  ORDER BY s.from_ms DESC LIMIT :limit

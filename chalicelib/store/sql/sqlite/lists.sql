@@ -111,7 +111,8 @@ NOT EXISTS (SELECT 1 FROM json_each(:tags) AS wanted
          json_extract(value, '$.from_ms') AS from_ms,
          json_extract(value, '$.to_ms') AS to_ms,
          json_extract(value, '$.reason') AS reason,
-         json_extract(value, '$.revision') AS revision
+         json_extract(value, '$.revision') AS revision,
+         json_extract(value, '$.run') AS run
     FROM json_each(:rows)) AS n
 
 -- fragment: event_rows(rows)
@@ -133,3 +134,9 @@ NOT EXISTS (SELECT 1 FROM json_each(:tags) AS wanted
 
 -- fragment: joined
 CROSS JOIN
+
+-- fragment: delete_listed(table, column, index)
+DELETE FROM :table WHERE :column IN (SELECT value FROM json_each(:ids))
+
+-- fragment: token_rows(rows)
+(SELECT value AS token FROM json_each(:rows)) AS n
