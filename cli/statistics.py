@@ -43,6 +43,29 @@ def tally_lines(tally: Document, screen: Screen) -> Iterator[str]:
             yield _fact(title, ", ".join(f"{count} {why}" for why, count in reasons.items()))
 
 
+def skip_table(page: Document, screen: Screen) -> Iterator[str]:
+    """A list of skip ranges."""
+    columns = [
+        Column("FROM", lambda row: moment(row.get("from_ms"), screen)),
+        Column("TO", lambda row: moment(row.get("to_ms"), screen)),
+        Column("TIMES", _times, right=True),
+        Column("REASON", lambda row: str(row.get("reason") or "")),
+        Column("BECAUSE", lambda row: str(row.get("because") or ""), least=14, spare=True),
+    ]
+    rows = page.get("items") or []
+    if not rows and screen.is_terminal:
+        yield "nothing was skipped: each nominal time so far has its instance"
+        return
+    yield from render(rows, columns, screen)
+
+
+def _times(row: Document) -> str:
+    count = row.get("nominal_times")
+    if count is None:
+        return "?"
+    return f"{count}+" if row.get("more") else str(count)
+
+
 def rate(tally: Document) -> str:
     """Rounded towards the truth: only all is 100 %, and only none is 0 %."""
     share = tally.get("success_rate")

@@ -22,11 +22,14 @@ def job_table(page: Document, screen: Screen) -> Iterator[str]:
         Column("NAME", lambda job: _text(job, "name"), least=20),
         Column("STATE", lambda job: _text(job, "state"), colour=colour_of),
         Column("NEXT", lambda job: moment(job.get("next_ms"), screen)),
+        Column("HISTORY", lambda job: _text(job, "history")),
         Column("SCHEDULE", _schedule, least=22, yields=2),
         Column("TARGET", _target, spare=True),
         Column("OWNER", lambda job: _text(job, "owner"), least=8, yields=3, spare=True),
         Column("ID", lambda job: _text(job, "id"), spare=True),
     ]
+    if not any("history" in job for job in page.get("items") or []):
+        del columns[3]
     return _table(page, columns, screen, "no jobs; submit one with noonday job submit FILE")
 
 
@@ -52,7 +55,7 @@ def event_table(page: Document, screen: Screen, *, of_one_job: bool = False) -> 
         Column("VERB", lambda row: _text(row, "verb")),
         Column("JOB", lambda row: _text(row, "name") or _text(row, "job_id"), least=14, yields=2),
         Column("ACTOR", lambda row: _text(row, "actor"), least=8),
-        Column("REASON", lambda row: _text(row, "reason"), least=10, yields=3),
+        Column("REASON", _reason_of_event, least=10, yields=3),
         Column(
             "INSTANCE",
             lambda row: _text(row, "instance_id"),
@@ -65,6 +68,15 @@ def event_table(page: Document, screen: Screen, *, of_one_job: bool = False) -> 
     if of_one_job:
         del columns[2]
     return _table(page, columns, screen, "no events")
+
+
+def _reason_of_event(row: Document) -> str:
+    """Why, in the actor's words; else what the event says of itself, where that tells anything."""
+    if row.get("reason"):
+        return _text(row, "reason")
+    detail = row.get("detail") or {}
+    told = [f"{name} {detail[name]}" for name in ("revision", "run", "error") if detail.get(name)]
+    return f"({', '.join(told)})" if told else ""
 
 
 def revision_table(page: Document, screen: Screen) -> Iterator[str]:

@@ -239,6 +239,7 @@ def event_filter(
         owner=owner,
         instance_id=instance_id,
         verb=query.verb,
+        actor=query.actor,
         from_ms=query.from_,
         to_ms=query.to,
         after=read_cursor(query.next),

@@ -203,6 +203,7 @@ class AllInstancesQuery(InstancesQuery):
 
 class EventsQuery(PageQuery):
     verb: Annotated[str, BeforeValidator(upper)] | None = None
+    actor: str | None = Field(None, description="Only what this principal did; noonday: the engine")
     from_: Instant | None = Field(None, alias="from", description="Events from this time")
     to: Instant | None = Field(None, description="to this, exclusive")
 

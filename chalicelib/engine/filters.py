@@ -43,6 +43,7 @@ class EventFilter:
     job_id: str | None = None
     instance_id: str | None = None
     verb: str | None = None
+    actor: str | None = None
     from_ms: int | None = None
     to_ms: int | None = None
     after: str | None = None

@@ -185,6 +185,7 @@ class SqlReader(BackfillReads, HistoryReads, InstancePages, OwnerReads, Housekee
                 job_id=wanted.job_id,
                 instance_id=wanted.instance_id,
                 verb=wanted.verb,
+                actor=wanted.actor,
                 from_ms=wanted.from_ms,
                 to_ms=wanted.to_ms,
                 limit=wanted.limit,

@@ -25,6 +25,9 @@ from cli.views import event_table
         # of one job, or of one run
         noonday events --job daily-revenue
         noonday events --instance daily-revenue@latest
+        # what a person did, and what the engine did by itself
+        noonday events --actor alice --from 7d
+        noonday events --actor noonday --verb SUSPEND
         # every deletion, as JSON
         noonday events --verb DELETE --all -o json
     """,
@@ -32,6 +35,9 @@ from cli.views import event_table
 @click.option("--job", type=JOB, help="Only of this job.")
 @click.option("--instance", metavar="INSTANCE", help="Only of this instance.")
 @click.option("--verb", metavar="VERB", help="Only this verb, such as SUSPEND.")
+@click.option(
+    "--actor", metavar="NAME", help="Only what this person did; noonday: what the engine did."
+)
 @span_options
 @paging_options
 @click.pass_obj
@@ -40,7 +46,9 @@ def events(
     /,
     job: str | None,
     instance: str | None,
+    *,
     verb: str | None,
+    actor: str | None,
     since: str | None,
     until: str | None,
     **paging: Any,
@@ -50,6 +58,7 @@ def events(
         "job": job,
         "instance": instance_id(session.api, instance) if instance else None,
         "verb": verb.upper() if verb else None,
+        "actor": actor,
         "from": past(session.api, since),
         "to": past(session.api, until),
     }

@@ -362,7 +362,7 @@ def test_the_owner_of_the_command_wins(
     run("job", "show", "x")
     run("--owner", "from-root", "job", "show", "x")
     run("--owner", "from-root", "job", "show", "x", "--owner", "from-command")
-    owners = [asked.headers["x-noonday-owner"] for asked in server.asked]
+    owners = [asked.headers["x-noonday-owner"] for asked in server.asked if asked.path == "/jobs/x"]
     assert owners == ["from-environment", "from-root", "from-command"]
 
 

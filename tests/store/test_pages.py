@@ -135,6 +135,8 @@ def test_events_are_read_as_they_were_written(store: SqlStore) -> None:
     assert numbers(job_id=JOB) == [4, 2, 1]
     assert numbers(["red"], job_id=JOB) == []
     assert numbers(["default", "red"], job_id=JOB, verb="SUSPEND") == [4, 1]
+    assert numbers(job_id=JOB, actor="nobody") == []
+    assert numbers(["default", "red"], job_id=JOB, verb="SUSPEND", actor="ada") == [4, 1]
     assert numbers(instance_id=an_instance(0).id) == [4, 2]
     assert numbers(["red"], instance_id=an_instance(0).id) == []
     assert numbers(job_id=JOB, instance_id=an_instance(0).id, verb="KILL") == [2]

@@ -27,6 +27,7 @@ from chalicelib.model.principal import Principal
 from chalicelib.model.states import (
     InstanceKind,
     JobState,
+    Reason,
     Role,
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -12,8 +13,11 @@ from cli.commands.many import tag_option
 from cli.commands.options import job_argument, page_of, paging_options, past, span_options
 from cli.errors import Missing
 from cli.output import emit, say_more
+from cli.screen import Screen
 from cli.session import Session
 from cli.states import JOB_STATES
+from cli.statistics import skip_table
+from cli.strip import LENGTH, SHORT, signs, strip_lines
 from cli.text import one_line
 from cli.views import event_table, fire_table, job_lines, job_table, revision_table
 from cli.why import job_why_lines
@@ -41,6 +45,7 @@ from cli.why import job_why_lines
 @click.option("--name", metavar="BEGINNING", help="Only jobs whose name begins so.")
 @tag_option
 @click.option("--group", metavar="GROUP", help="Only jobs of this concurrency group.")
+@click.option("--history", "strips", is_flag=True, help="Also how the last ten instances ended.")
 @paging_options
 @click.pass_obj
 def list_jobs(
@@ -50,16 +55,25 @@ def list_jobs(
     name: str | None,
     tags: tuple[str, ...],
     group: str | None,
+    *,
+    strips: bool,
     **paging: Any,
 ) -> None:
     """List the jobs, with state, next time and schedule.
 
-    Deleted jobs appear only when asked for by state.
+    Deleted jobs appear only when asked for by state. In the history ✓ is a success, ✗ a failure, ! a
+    time-out, ■ a kill, - a skip, > a run in flight and . an instance that waits.
     """
     query = {"state": list(state), "name": name, "tag": list(tags), "group": group}
     query["owner"] = session.access().owner
     page = page_of(session.api, "/jobs", query, paging)
-    emit(session, page, lambda screen: job_table(page, screen))
+    shown = page
+    if strips and session.output == "table":
+        items = [
+            {**each, "history": signs(_last(session, each["id"], SHORT))} for each in page["items"]
+        ]
+        shown = {**page, "items": items}
+    emit(session, page, lambda screen: job_table(shown, screen))
     say_more(session, page)
 
 
@@ -76,13 +90,55 @@ def list_jobs(
 @click.option("--definition", is_flag=True, help="Only the definition, as YAML.")
 @click.pass_obj
 def show(session: Session, job: str, *, definition: bool) -> None:
-    """Show one job: its state, who changed it, and its definition."""
+    """Show one job: its state, its last instances and its definition.
+
+    The strip of the last 30 instances has a bar for the duration of each and below it a sign for its end.
+    """
     document = session.api.get(path("jobs", job))
     if definition:
         if session.output == "table":
             session.output = "yaml"
         document = document.get("definition")
-    emit(session, document, lambda screen: job_lines(document, screen))
+    emit(session, document, lambda screen: _with_strip(session, document, screen))
+
+
+def _with_strip(session: Session, document: Any, screen: Screen) -> Iterator[str]:
+    """The definition may be long: the strip comes before it."""
+    for line in job_lines(document, screen):
+        if line == "definition:":
+            yield from strip_lines(_last(session, document.get("id"), LENGTH), screen)
+        yield line
+
+
+def _last(session: Session, job_id: object, count: int) -> list[dict[str, Any]]:
+    """None where the server does not tell: the strip is an extra."""
+    try:
+        page = session.api.get(path("jobs", str(job_id), "instances"), {"limit": count})
+    except Missing:
+        return []
+    return list(page.get("items") or [])
+
+
+@job.command(
+    "skips",
+    examples="""
+        noonday job skips daily-revenue
+        noonday job skips daily-revenue --all -o json
+    """,
+)
+@job_argument
+@paging_options
+@click.pass_obj
+def skips(session: Session, /, job: str, **paging: Any) -> None:
+    """List what has no instance, and why.
+
+    These are ranges of nominal times, the newest first: what a suspension or an outage skipped, what a
+    policy did not take, and whose record was purged. Single instances that were skipped are in
+    noonday instance list --state SKIPPED.
+    """
+    page = page_of(session.api, path("jobs", job, "skips"), {}, paging)
+    emit(session, page, lambda screen: skip_table(page, screen))
+    say_more(session, page)
 
 
 @job.command(
@@ -117,6 +173,9 @@ def next_fires(session: Session, job: str, count: int) -> None:
 )
 @job_argument
 @click.option("--verb", metavar="VERB", help="Only this verb, such as SUSPEND.")
+@click.option(
+    "--actor", metavar="NAME", help="Only what this person did; noonday: what the engine did."
+)
 @span_options
 @paging_options
 @click.pass_obj
@@ -125,6 +184,7 @@ def history(
     /,
     job: str,
     verb: str | None,
+    actor: str | None,
     since: str | None,
     until: str | None,
     **paging: Any,
@@ -132,6 +192,7 @@ def history(
     """Show what happened to the job: who did what, when and why."""
     query = {
         "verb": verb.upper() if verb else None,
+        "actor": actor,
         "from": past(session.api, since),
         "to": past(session.api, until),
     }

@@ -22,6 +22,7 @@ SELECT e.id, e.owner, e.job_id, e.instance_id, e.at_ms, e.actor, e.verb, e.reaso
    AND e.job_id = :job_id  -- if job_id
    AND e.instance_id = :instance_id  -- if instance_id
    AND e.verb = :verb  -- if verb
+   AND e.actor = :actor  -- if actor
    AND e.at_ms >= :from_ms  -- if from_ms
    AND e.at_ms < :to_ms  -- if to_ms
  ORDER BY e.id DESC LIMIT :limit
