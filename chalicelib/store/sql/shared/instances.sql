@@ -157,9 +157,11 @@ SELECT j.id, (SELECT i.nominal_ms FROM scheduler_job_instances i @by(scheduler_j
   FROM @listed(:ids) scheduler_jobs j @by_primary ON j.id = listed.value
 
 -- name: queued
+-- Not EXISTS: of that, MariaDB may make a list of all that wait, of every job.
 SELECT j.id FROM @listed(:ids) scheduler_jobs j @by_primary ON j.id = listed.value
- WHERE EXISTS (SELECT 1 FROM scheduler_job_instances i @by(scheduler_job_instances_job)
-                WHERE i.job_id = j.id AND i.state = 'WAITING' AND i.reason = 'MAX_ACTIVE')
+ WHERE (SELECT i.id FROM scheduler_job_instances i @by(scheduler_job_instances_job)
+         WHERE i.job_id = j.id AND i.state = 'WAITING' AND i.reason = 'MAX_ACTIVE'
+         LIMIT 1) IS NOT NULL
 
 -- name: group_count
 SELECT COUNT(*) FROM scheduler_job_instances i @by(scheduler_job_instances_group)
