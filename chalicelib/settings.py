@@ -16,7 +16,15 @@ from urllib.parse import urlsplit
 from chalicelib.model.owner import MOST_BACKFILL, MOST_JOBS, MOST_WAITING, Quotas
 
 SETTINGS: Mapping[str, tuple[str | None, str]] = {
-    "NOONDAY_AUTH": (None, "who vouches for a principal: local (tokens of the store); required"),
+    "NOONDAY_AUTH": (
+        None,
+        "who vouches for a principal: local (tokens of the store), iam or cognito (API Gateway); required",
+    ),
+    "NOONDAY_COGNITO_POOL": (None, "with cognito: the ARN of the user pool"),
+    "NOONDAY_ADMINS": (
+        "",
+        "with iam and cognito: who may do everything, as role:NAME, user:NAME or group:NAME, by commas",
+    ),
     "NOONDAY_DATABASE": (
         "sqlite:///.noonday/noonday.db",
         "the state store: sqlite:///PATH or mysql://USER@HOST[:PORT]/DATABASE",
@@ -85,6 +93,8 @@ SETTINGS: Mapping[str, tuple[str | None, str]] = {
 }
 
 _OF_THE_CLI = frozenset({"NOONDAY_URL", "NOONDAY_OWNER", "NOONDAY_PROFILE", "NOONDAY_OUTPUT"})
+AUTHS = ("local", "iam", "cognito")
+_IDENTITY = re.compile(r"(role|user|group):(\d{12}:)?[a-z0-9][\w.@+=,-]*")
 _CONNECTION = re.compile(r"NOONDAY_CONNECTION_([A-Z0-9_]+)")
 _ROLE = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+")
 AWS_KINDS = (
@@ -121,6 +131,7 @@ class Settings:
     """All that the environment decides. Secrets are never shown by ``repr``."""
 
     auth: str
+    admins: frozenset[str]
     database: Database
     database_secret: str | None
     database_iam: bool
@@ -161,6 +172,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     """
     return Settings(
         auth=_auth(environ),
+        admins=frozenset(_admins(environ)),
         database=_database(environ, "NOONDAY_DATABASE"),
         database_secret=environ.get("NOONDAY_DATABASE_SECRET") or None,
         database_iam=_choice(environ, "NOONDAY_DATABASE_IAM", ("on", "off")) == "on",
@@ -194,15 +206,22 @@ def _get(environ: Mapping[str, str], name: str) -> str:
 
 def _auth(environ: Mapping[str, str]) -> str:
     value = environ.get("NOONDAY_AUTH", "")
-    if value == "local":
+    if value in AUTHS:
         return value
     if not value:
         raise BadSetting(
             "NOONDAY_AUTH is not set, and nobody is let in by default; set NOONDAY_AUTH=local"
         )
-    raise BadSetting(
-        f"NOONDAY_AUTH is {value!r}, which this version does not know; set NOONDAY_AUTH=local"
-    )
+    raise BadSetting(f"NOONDAY_AUTH is {value!r}; set it to one of {', '.join(AUTHS)}")
+
+
+def _admins(environ: Mapping[str, str]) -> Iterator[str]:
+    for name in filter(None, (part.strip() for part in _get(environ, "NOONDAY_ADMINS").split(","))):
+        if not _IDENTITY.fullmatch(name.lower()):
+            raise BadSetting(
+                f"NOONDAY_ADMINS names {name!r}; write role:NAME, user:NAME or group:NAME"
+            )
+        yield name.lower()
 
 
 def _database(environ: Mapping[str, str], name: str) -> Database:

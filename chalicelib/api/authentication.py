@@ -3,24 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
+from chalicelib.api.identity import Identity, identity_of_cognito, identity_of_iam
 from chalicelib.engine.commands.people import hash_token
 from chalicelib.model.errors import Unauthenticated
 from chalicelib.model.principal import Principal
 from chalicelib.wiring import Noonday
 
+IDENTITIES = {"iam": identity_of_iam, "cognito": identity_of_cognito}
 
-def authenticate(noonday: Noonday, headers: Mapping[str, str]) -> Principal:
-    """The principal of the bearer token.
 
-    The token is looked up by its SHA-256: how long the look-up takes tells nothing about any token,
-    since nobody can choose a token by the beginning of its hash.
+def authenticate(
+    noonday: Noonday, headers: Mapping[str, str], context: Mapping[str, Any]
+) -> Principal:
+    """The principal of the bearer token, or of the identity that API Gateway has verified.
+
+    ``context``: the event's ``requestContext``.
 
     Raises:
-        Unauthenticated: no token, or nobody's.
+        Unauthenticated: there is none, or nobody's.
     """
-    if noonday.settings.auth != "local":
-        raise Unauthenticated(f"no way to know you: NOONDAY_AUTH is {noonday.settings.auth}")
+    auth = noonday.settings.auth
+    if auth == "local":
+        return _of_token(noonday, headers)
+    identity = IDENTITIES[auth](context)
+    if identity is None:
+        raise Unauthenticated(f"the request carries no identity that NOONDAY_AUTH={auth} knows")
+    return _of_identity(noonday, identity)
+
+
+def _of_token(noonday: Noonday, headers: Mapping[str, str]) -> Principal:
+    """The token is looked up by its SHA-256: how long the look-up takes tells nothing about any token,
+    since nobody can choose a token by the beginning of its hash."""
     scheme, _, token = headers.get("authorization", "").strip().partition(" ")
     token = token.strip()
     if scheme.lower() != "bearer" or not token:
@@ -31,3 +46,10 @@ def authenticate(noonday: Noonday, headers: Mapping[str, str]) -> Principal:
     if principal is None:
         raise Unauthenticated("the token is not known here; it may be that of another server")
     return principal
+
+
+def _of_identity(noonday: Noonday, identity: Identity) -> Principal:
+    """Roles by all of its principals, the highest in each owner; who has none is known, and sees nothing."""
+    admin = not noonday.settings.admins.isdisjoint(identity.principals)
+    roles = noonday.store.read(lambda reader: reader.roles_of(identity.principals))
+    return Principal(identity.name, admin, roles)

@@ -13,15 +13,18 @@ from chalice.app import Blueprint, Request, Response
 from pydantic import BaseModel
 
 from chalicelib.api.authentication import authenticate
+from chalicelib.api.authorizers import authorizer_of
 from chalicelib.api.call import Call
 from chalicelib.api.problems import Defect, refusal
 from chalicelib.api.reading import raw_body, read_body, read_query
 from chalicelib.model.errors import NoondayError, NotFound
 from chalicelib.model.principal import Principal
+from chalicelib.settings import environment
 from chalicelib.wiring import noonday
 
 View = Callable[..., Response]
 NOBODY = Principal("nobody")
+AUTHORIZER = authorizer_of(environment())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +82,12 @@ class Resource:
             )
             self.operations.append(operation)
             handler = self._handler(operation, view)
-            register_route = self.blueprint.route(path, methods=[method], content_types=["*/*"])
+            register_route = self.blueprint.route(
+                path,
+                methods=[method],
+                content_types=["*/*"],
+                authorizer=None if operation.public else AUTHORIZER,
+            )
             register_route(handler)
             return view
 
@@ -104,7 +112,7 @@ def _answer(
     """Know who asks, read what is asked, answer."""
     here = noonday()
     headers = _Headers(request.headers)
-    principal = NOBODY if operation.public else authenticate(here, headers)
+    principal = NOBODY if operation.public else authenticate(here, headers, request.context)
     query = _query(request)
     call = Call(
         noonday=here,

@@ -29,7 +29,7 @@ from chalicelib.model.group import Group
 from chalicelib.model.instance import Instance, Run
 from chalicelib.model.job import Job, Revision, SkipRange
 from chalicelib.model.principal import Membership, Principal
-from chalicelib.model.states import GroupPlace
+from chalicelib.model.states import GroupPlace, Role
 
 T = TypeVar("T")
 
@@ -195,6 +195,10 @@ class Reader(BackfillReader, HistoryReader, OwnerReader, WaitReader, Housekeepin
 
     def principal(self, token_hash: str) -> Principal | None:
         """Whoever holds the token of that SHA-256, with all memberships; None for nobody."""
+        ...
+
+    def roles_of(self, principals: Iterable[str]) -> Mapping[str, Role]:
+        """By owner, the highest role that one of them has there."""
         ...
 
     def owners(self) -> Sequence[str]: ...

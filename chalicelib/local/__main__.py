@@ -62,9 +62,15 @@ def _settings(given: argparse.Namespace) -> Settings:
     if given.database:
         environ["NOONDAY_DATABASE"] = given.database
     try:
-        return read_settings(environ)
+        settings = read_settings(environ)
     except BadSetting as error:
         raise CannotServe(str(error), MISUSED) from None
+    if settings.auth != "local":
+        raise CannotServe(
+            f"NOONDAY_AUTH is {settings.auth}, which only API Gateway can verify; unset it here",
+            MISUSED,
+        )
+    return settings
 
 
 def _options(given: argparse.Namespace) -> Options:

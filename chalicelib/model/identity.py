@@ -11,6 +11,9 @@ from pydantic import AfterValidator
 ID = re.compile(r"[0-9a-f]{32}")
 SLUG = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 
+PRINCIPAL = re.compile(r"((role|user|group):(\d{12}:)?)?[a-z0-9][a-z0-9_.@+=,-]{0,199}")
+"""Of this installation's tokens, or with a prefix of IAM and Cognito."""
+
 
 def _slug(text: str) -> str:
     if SLUG.fullmatch(text) is None:

@@ -27,6 +27,8 @@ from chalicelib.store.paging import AFTER_ALL, as_cursor, as_owners, one_by_one
 from chalicelib.store.rows import as_list, batches, grouped
 from chalicelib.store.session import Session
 
+RANKS = list(Role)
+
 
 class SqlReader(BackfillReads, HistoryReads, InstancePages, OwnerReads, HousekeepingReads):
     """The ``Reader`` port."""
@@ -219,6 +221,12 @@ class SqlReader(BackfillReads, HistoryReads, InstancePages, OwnerReads, Housekee
         name, admin, *_ = found[0]
         roles = {owner: Role(role) for _, _, owner, role in found if owner is not None}
         return Principal(name, bool(admin), roles)
+
+    def roles_of(self, principals: Iterable[str]) -> Mapping[str, Role]:
+        found: dict[str, Role] = {}
+        for owner, role in self._session.query_listed("roles_of", principals):
+            found[owner] = max(found.get(owner, Role(role)), Role(role), key=RANKS.index)
+        return found
 
     def owners(self) -> Sequence[str]:
         return [name for (name,) in self._session.query("owners")]

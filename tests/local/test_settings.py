@@ -36,6 +36,7 @@ def test_every_setting_is_used() -> None:
             "NOONDAY_QUEUES": "https://sqs.eu-central-1.amazonaws.com/123456789012/noonday-dev-",
             "NOONDAY_DATABASE_SECRET": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:db",
             "NOONDAY_DATABASE_IAM": "on",
+            "NOONDAY_ADMINS": "role:Noonday-Admins, group:admins",
             "NOONDAY_PROCESS": "ON",
             "NOONDAY_WORKERS": "3",
             "NOONDAY_GRACE": "0",
@@ -54,6 +55,7 @@ def test_every_setting_is_used() -> None:
     assert (settings.queues or "").endswith("/noonday-dev-")
     assert (settings.database_secret or "").startswith("arn:")
     assert settings.database_iam
+    assert settings.admins == {"role:noonday-admins", "group:admins"}
     assert settings.log == "error"
     shown = repr(settings)
     assert "secret-of" not in shown
@@ -62,10 +64,11 @@ def test_every_setting_is_used() -> None:
 
 REFUSED = {
     "no auth": ({"NOONDAY_AUTH": ""}, "NOONDAY_AUTH is not set"),
-    "another auth": ({"NOONDAY_AUTH": "iam"}, "set NOONDAY_AUTH=local"),
+    "another auth": ({"NOONDAY_AUTH": "ldap"}, "one of local, iam, cognito"),
     "no URL": ({"NOONDAY_DATABASE": "noonday.db"}, "write sqlite:///PATH"),
     "another database": ({"NOONDAY_DATABASE": "postgres://u@h/d"}, "scheme 'postgres'"),
     "no file": ({"NOONDAY_DATABASE": "sqlite:///"}, "write sqlite:///PATH"),
+    "an administrator that is none": ({"NOONDAY_ADMINS": "alice"}, "write role:NAME"),
     "no database": ({"NOONDAY_DATABASE": "mysql://u@h"}, "USER@HOST"),
     "a port that is none": ({"NOONDAY_DATABASE": "mysql://u@h:x/d"}, "NOONDAY_DATABASE is no URL"),
     "authorities that are nowhere": ({"NOONDAY_DATABASE_CA": "/no/file"}, "where no file is"),

@@ -199,6 +199,7 @@ def reads() -> dict[str, Callable[[Reader], object]]:
         ),
         "leftovers": lambda reader: reader.leftovers(an_id(90), 20),
         "skip page": lambda reader: reader.skip_page(an_id(3), NOON + 90 * MINUTE, 20),
+        "roles of": lambda reader: reader.roles_of(["role:data", "user:alice"]),
         "job": lambda reader: reader.job(an_id(3), ["red", "blue"]),
         "job named": lambda reader: reader.job_named("job-3", None),
         "job named of": lambda reader: reader.job_named("job-3", ["blue", "red"]),

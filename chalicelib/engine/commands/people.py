@@ -8,7 +8,7 @@ from chalicelib.engine.access import require, require_admin
 from chalicelib.engine.engine import Engine
 from chalicelib.engine.ports import Transaction
 from chalicelib.model.errors import InvalidInput, NotFound, Problem
-from chalicelib.model.identity import SLUG
+from chalicelib.model.identity import PRINCIPAL, SLUG
 from chalicelib.model.principal import Membership, Principal
 from chalicelib.model.states import Role
 
@@ -31,7 +31,7 @@ def set_member(
         NotFound: there is no such owner.
     """
     require(principal, owner, Role.OWNER)
-    _check_slug("principal", member)
+    _check_principal(member)
     membership = Membership(member, owner, role)
 
     def unit(tx: Transaction) -> None:
@@ -85,3 +85,12 @@ def _check_slug(field: str, text: str) -> None:
     if SLUG.fullmatch(text) is None:
         message = "must be 1 to 100 of a-z, 0-9, dot, underscore, hyphen, a letter or digit first"
         raise InvalidInput([Problem(field, message, text)])
+
+
+def _check_principal(name: str) -> None:
+    if PRINCIPAL.fullmatch(name) is None:
+        message = (
+            "must be 1 to 200 of a-z, 0-9 and _.@+=,- with a letter or digit first; "
+            "of IAM and Cognito after role:, user: or group:"
+        )
+        raise InvalidInput([Problem("principal", message, name)])

@@ -9,6 +9,10 @@ SELECT t.principal, t.admin, m.owner, m.role
   FROM scheduler_tokens t LEFT JOIN scheduler_members m ON m.principal = t.principal
  WHERE t.token_hash = :token_hash
 
+-- name: roles_of
+SELECT m.owner, m.role
+  FROM @listed(:ids) scheduler_members m @by(scheduler_members_principal) ON m.principal = listed.value
+
 -- name: insert_token
 INSERT INTO scheduler_tokens (token_hash, principal, admin, created_ms)
 VALUES (:token_hash, :principal, :admin, :now)
