@@ -63,7 +63,9 @@ class SuspendBody(Because):
 
 class ResumeBody(Because):
     catch_up: Literal["all", "latest", "none"] | None = Field(
-        None, description="What becomes of the nominal times of the suspension"
+        None,
+        description="What becomes of the nominal times of the suspension: `all` launches the newest of"
+        " them, up to `policies.catch_up.limit`; `latest` the last one; `none`, the default, nothing",
     )
 
 

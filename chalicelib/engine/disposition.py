@@ -5,8 +5,9 @@ Each nominal time ends as an instance or inside one skip range; the cursor says 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from chalicelib.model.definition import CatchUp
 from chalicelib.model.identity import instance_id
@@ -44,35 +45,73 @@ def dispose(job: Job, until_ms: int, now_ms: int, catch_up: CatchUp | None = Non
     """
     if job.state is JobState.NEW or until_ms <= job.cursor_ms:
         return Disposition(job)
+    if job.state is JobState.DELETED:
+        return Disposition(job)
     moved = replace(job, cursor_ms=until_ms)
     timetable = timetable_of(job)
     if catch_up is not None or job.state is JobState.SCHEDULED:
         policy = catch_up or job.definition.policies.catch_up
         return _catch_up(moved, timetable, job.cursor_ms, now_ms, policy)
-    if job.state is JobState.DELETED:
-        return Disposition(job)
-    reason = Reason.SUSPENDED if job.state is JobState.SUSPENDED else Reason.EXPIRED
-    return Disposition(moved, skipped=_skip(moved, timetable, job.cursor_ms, until_ms, reason))
+    if job.state is JobState.EXPIRED:
+        skipped = _skip(moved, timetable, job.cursor_ms, until_ms, Reason.EXPIRED)
+        return Disposition(moved, skipped=skipped)
+    return _suspended(job, timetable, until_ms, now_ms)
+
+
+def reopened(job: Job, spans: Iterable[SkipRange], now_ms: int, limit: int) -> tuple[Instance, ...]:
+    """Instances for the newest nominal times, at most ``limit``, of spans that were skipped: those of the
+    present schedule, as in a backfill. The spans stay on record, and account for the rest."""
+    timetable = timetable_of(job)
+    newest = (
+        nominal_ms
+        for span in sorted(spans, key=lambda one: one.from_ms, reverse=True)
+        for nominal_ms in _newest(timetable, span.to_ms, span.from_ms, limit)
+    )
+    kept = list(islice(newest, limit))
+    return tuple(new_instance(job, nominal_ms, now_ms) for nominal_ms in reversed(kept))
+
+
+def _suspended(job: Job, timetable: Timetable, until_ms: int, now_ms: int) -> Disposition:
+    """Skipped up to the suspension's end, if it has one: from there on the job fires, whether or not a
+    sweep has come by to say so."""
+    end_ms = suspended_until(job, until_ms)
+    moved = replace(job, cursor_ms=until_ms)
+    skipped = _skip(job, timetable, job.cursor_ms, end_ms, Reason.SUSPENDED)
+    if end_ms >= until_ms:
+        return Disposition(moved, skipped=skipped)
+    policy = job.definition.policies.catch_up
+    fired = _catch_up(moved, timetable, max(end_ms, job.cursor_ms), now_ms, policy)
+    return replace(fired, skipped=(*skipped, *fired.skipped))
+
+
+def suspended_until(job: Job, at_ms: int) -> int:
+    """The end of the job's suspension, ``at_ms`` at the latest."""
+    until_ms = job.suspension.until_ms if job.suspension is not None else None
+    return at_ms if until_ms is None else min(until_ms, at_ms)
 
 
 def _catch_up(
     moved: Job, timetable: Timetable, from_ms: int, now_ms: int, policy: CatchUp
 ) -> Disposition:
-    """Newest first, so that ten years of a minutely job cost no more than the limit."""
+    """Newest first, so that ten years of a minutely job cost no more than the limit.
+
+    What is too old is skipped as that, also where it would have been too much.
+    """
     once = moved.definition.schedule.at is not None
     floor = from_ms if once else max(from_ms, _oldest_wanted(policy, now_ms))
+    floor = min(floor, moved.cursor_ms)
     limit = 1 if policy.mode == "latest" else policy.limit
     kept = list(_newest(timetable, moved.cursor_ms, floor, limit))
-    rest_ms = kept[-1] if kept else moved.cursor_ms
-    if len(kept) == limit:
-        full = policy.mode == "latest"
-        reason = Reason.CATCH_UP_LATEST if full else Reason.CATCH_UP_LIMIT
-    else:
-        reason = Reason.CATCH_UP_NONE if policy.mode == "none" else Reason.CATCH_UP_WINDOW
+    rest_ms = kept[-1] if kept else floor
+    old = Reason.CATCH_UP_NONE if policy.mode == "none" else Reason.CATCH_UP_WINDOW
+    many = Reason.CATCH_UP_LATEST if policy.mode == "latest" else Reason.CATCH_UP_LIMIT
     return Disposition(
         moved,
         tuple(new_instance(moved, nominal_ms, now_ms) for nominal_ms in reversed(kept)),
-        _skip(moved, timetable, from_ms, rest_ms, reason),
+        (
+            *_skip(moved, timetable, from_ms, floor, old),
+            *_skip(moved, timetable, floor, rest_ms, many),
+        ),
     )
 
 
@@ -93,7 +132,7 @@ def _skip(
     job: Job, timetable: Timetable, from_ms: int, to_ms: int, reason: Reason
 ) -> tuple[SkipRange, ...]:
     """The range, if a nominal time is in it."""
-    newest = timetable.previous_before(to_ms)
+    newest = timetable.previous_before(to_ms) if from_ms < to_ms else None
     if newest is None or newest < from_ms:
         return ()
     return (SkipRange(job.id, from_ms, to_ms, reason, job.revision),)

@@ -95,13 +95,16 @@ def _resumed(engine: Engine, job: Job, now_ms: int) -> _Turn:
     suspension = job.suspension
     if suspension is None or suspension.until_ms is None or suspension.until_ms > now_ms:
         return _Turn(armed(job))
-    span = dispose(job, suspension.until_ms, now_ms)
-    back = replace(span.job, state=JobState.SCHEDULED, suspension=None, streak=0, edit=job.edit + 1)
+    settled = dispose(job, now_ms + 1, now_ms)
+    back = replace(
+        settled.job, state=JobState.SCHEDULED, suspension=None, streak=0, edit=job.edit + 1
+    )
     turn = _due(engine, back, now_ms)
     resumed = _event(engine, turn.job, "RESUME", now_ms, "the suspension has ended")
     return replace(
         turn,
-        skipped=(*span.skipped, *turn.skipped),
+        instances=settled.instances,
+        skipped=settled.skipped,
         events=(resumed, *turn.events),
         resumed_since_ms=suspension.since_ms,
     )

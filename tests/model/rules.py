@@ -54,6 +54,7 @@ class Policies:
     max_active: int = 2
     catch_up: str = "all"
     limit: int = 3
+    window: int | None = None
     attempts: int = 1
     launch_attempts: int = 2
     delay: int = MINUTE
@@ -71,7 +72,11 @@ class Policies:
         return {
             "overlap": self.overlap,
             "max_active": self.max_active,
-            "catch_up": {"mode": self.catch_up, "limit": self.limit},
+            "catch_up": {
+                "mode": self.catch_up,
+                "limit": self.limit,
+                "window": None if self.window is None else _iso(self.window),
+            },
             "retries": {
                 **retry,
                 "max_attempts": self.attempts,
@@ -92,6 +97,8 @@ class Policies:
         written = {name: value for name, value in self.document().items() if value is not None}
         if self.suspend_after is None:
             written["on_failure"] = {}
+        if self.window is None:
+            del written["catch_up"]["window"]
         return written
 
 
@@ -177,31 +184,64 @@ class Job:
     def next(self, low: int) -> int | None:
         return next(iter(self.times(low, low + 2 * self.every + max(0, self.start - low))), None)
 
-    def dispose(self, until: int, now: int, catch_up: str | None = None) -> None:
+    def dispose(self, until: int, now: int) -> None:
         """Account for [cursor, until) as the state demands."""
-        if self.state == "NEW" or until <= self.cursor:
+        if self.state in ("NEW", "DELETED") or until <= self.cursor:
             return
         low, self.cursor = self.cursor, until
-        if self.state == "DELETED":
+        self.fresh.append(self.times(low, until))
+        if self.state == "SUSPENDED":
+            end = min(until, max(low, until if self.until is None else self.until))
+            self._skip(low, end, "SUSPENDED")
+            low = end
+        elif self.state == "EXPIRED":
+            self._skip(low, until, "EXPIRED")
             return
-        times = self.times(low, until)
-        self.fresh.append(times)
-        if catch_up is None and self.state != "SCHEDULED":
-            self._skip(low, until, times, self.state)
-            return
-        mode = catch_up or self.policies.catch_up
-        wanted = 1 if mode == "latest" else self.policies.limit
-        floor = now - MINUTE if mode == "none" else low
-        kept = [at for at in times[-wanted:] if at >= floor]
-        reason = f"CATCH_UP_{mode.upper()}"
-        if mode == "all" or len(kept) == self.policies.limit:
-            reason = "CATCH_UP_LATEST" if mode == "latest" else "CATCH_UP_LIMIT"
+        self._catch_up(low, until, now)
+
+    def _catch_up(self, low: int, high: int, now: int) -> None:
+        policies = self.policies
+        mode, window = policies.catch_up, policies.window
+        if mode == "none":
+            window = MINUTE
+        floor = low if window is None else min(high, max(low, now - window))
+        wanted = 1 if mode == "latest" else policies.limit
+        kept = [at for at in self.times(low, high)[-wanted:] if at >= floor]
         for at in kept:
             self.add(at, now, manual=False)
-        self._skip(low, kept[0] if kept else until, times, reason)
+        self._skip(low, floor, "CATCH_UP_NONE" if mode == "none" else "CATCH_UP_WINDOW")
+        many = "CATCH_UP_LATEST" if mode == "latest" else "CATCH_UP_LIMIT"
+        self._skip(floor, kept[0] if kept else floor, many)
 
-    def _skip(self, low: int, high: int, times: range, reason: str) -> None:
-        if any(low <= at < high for at in times[:1]):
+    def catch_up_suspension(self, mode: str, now: int) -> None:
+        """What a resume asks for: the newest of the whole suspension, whatever was settled in its midst."""
+        wanted = 1 if mode == "latest" else self.policies.limit
+        low, high = self.cursor, now if self.until is None else min(now, self.until)
+        spans = [
+            (max(begin, self.since), end)
+            for begin, end, reason in self.skips
+            if reason == "SUSPENDED" and end > self.since
+        ]
+        missed: list[int] = []
+        for begin, end in [*spans, (low, high)]:
+            missed += self.times(begin, max(begin, end))[-wanted:]
+        kept = sorted(missed)[-wanted:]
+        for at in kept:
+            self.add(at, now, manual=False)
+        if low < high:
+            self.fresh.append(self.times(low, high))
+            self.cursor = high
+            fresh = [at for at in kept if at >= low]
+            self._skip(
+                low,
+                fresh[0] if fresh else high,
+                f"CATCH_UP_{'LIMIT' if mode == 'all' else 'LATEST'}",
+            )
+        self.state = "SCHEDULED"
+        self.dispose(now, now)
+
+    def _skip(self, low: int, high: int, reason: str) -> None:
+        if low < high and self.times(low, high):
             self.skips.append((low, high, reason))
 
     def add(self, nominal: int, now: int, *, manual: bool, id_: str = "") -> None:
@@ -267,7 +307,7 @@ class Model:
         after = JOB_MOVES[verb].get(job.state)
         if after is None:
             return 409
-        if after == job.state and verb != "update":
+        if after == job.state and verb != "update" and not self._asks_anew(job, verb, now, how):
             return 200
         if not getattr(self, f"_{verb}")(job, now, **how):
             return 409
@@ -282,19 +322,26 @@ class Model:
         job.state = "SCHEDULED"
         return True
 
-    def _suspend(
-        self, job: Job, now: int, *, until: int | None = None, settle: bool = True
-    ) -> bool:
-        if until is not None and until <= now:
-            return False
-        if settle:
-            job.dispose(now, now)
-        job.state, job.since, job.until = "SUSPENDED", now, until
+    def _asks_anew(self, job: Job, verb: str, now: int, how: Mapping[str, Any]) -> bool:
+        """A suspension may be asked to last until another time."""
+        over = job.until is not None and job.until <= now
+        return verb == "suspend" and (over or how.get("until") != job.until)
+
+    def _suspend(self, job: Job, now: int, *, until: int | None = None) -> bool:
+        job.dispose(now, now)
+        if job.state == "SUSPENDED" and job.until is not None and job.until < now:
+            job.release(now)
+            job.state = "SCHEDULED"
+        since = job.since if job.state == "SUSPENDED" else now
+        job.state, job.since, job.until = "SUSPENDED", since, until
         job.hold()
         return True
 
     def _resume(self, job: Job, now: int, *, catch_up: str | None = None) -> bool:
-        job.dispose(now, now, catch_up if catch_up != "none" else None)
+        if catch_up in ("all", "latest"):
+            job.catch_up_suspension(catch_up, now)
+        else:
+            job.dispose(now, now)
         self._released(job, now, "SCHEDULED")
         return True
 
@@ -366,7 +413,7 @@ class Model:
         """What a sweep does without asking a target."""
         for job in self.jobs:
             if job.state == "SUSPENDED" and job.until is not None and job.until <= now:
-                job.dispose(job.until, now)
+                job.dispose(now + 1, now)
                 self._released(job, now, "SCHEDULED")
                 if job.state == "EXPIRED":  # it is armed once more, after what is due
                     job.state = "SCHEDULED"

@@ -102,7 +102,7 @@ class Puppets:
 
     def run(self, request: LaunchRequest, control: Control) -> Outcome:
         outcome = LAUNCHES[self._mode(request)]
-        if isinstance(outcome, Refused):
+        if isinstance(outcome, Refused) and request.handle is None:  # what has begun is not refused
             return self._said("launch", request, outcome)
         try:
             control.begin({"token": request.token})

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from chalicelib.engine.commands.settling import Changed, Command, execute
 from chalicelib.engine.consequences import Moved, follow_up, skip_waiting, suspend_waiting
-from chalicelib.engine.disposition import armed, dispose
+from chalicelib.engine.disposition import armed, dispose, reopened, suspended_until
 from chalicelib.engine.engine import Engine
 from chalicelib.engine.ports import Transaction
 from chalicelib.engine.stopping import request_stop
 from chalicelib.model.definition import CatchUp
 from chalicelib.model.errors import InvalidInput, Problem, WrongState
 from chalicelib.model.instants import format_instant
-from chalicelib.model.job import Job, Suspension
+from chalicelib.model.job import Job, SkipRange, Suspension
 from chalicelib.model.principal import Principal
 from chalicelib.model.states import JobState, Reason, Role, StopKind
 from chalicelib.state_machine import JobEvent
@@ -55,18 +56,30 @@ def suspend(
     until_ms: int | None = None,
     if_match: int | None = None,
 ) -> Job:
-    """Fire nothing, and hold what waits, until ``until_ms`` (None: until resumed). Runs go on."""
+    """Fire nothing, and hold what waits, until ``until_ms`` (None: until resumed). Runs go on.
+
+    A job that is suspended already stays so until the time that is asked for now.
+    """
 
     def effect(tx: Transaction, job: Job, now: int) -> Changed:
         if until_ms is not None and until_ms <= now:
             message = f"must be in the future; it is {format_instant(now)} now"
             raise InvalidInput([Problem("until", message, format_instant(until_ms))])
+        present = job.suspension
+        if present is not None and suspended_until(job, now) < now:  # no sweep has seen its end yet
+            job, present = released(tx, job, now).job, None
         suspend_waiting(tx, job, now)
-        held = replace(job, suspension=Suspension(principal.name, reason, now, until_ms))
+        since_ms = now if present is None else present.since_ms
+        why = reason if reason is not None or present is None else present.reason
+        held = replace(job, suspension=Suspension(principal.name, why, since_ms, until_ms))
         return Changed(held, (now,))
 
+    def repeated(job: Job, now: int) -> bool:
+        ends_ms = job.suspension.until_ms if job.suspension is not None else None
+        return ends_ms == until_ms and (ends_ms is None or ends_ms > now)
+
     command = Command(principal, JobEvent.SUSPEND, job_ref, reason=reason, if_match=if_match)
-    return execute(engine, command, effect)
+    return execute(engine, command, effect, repeated=repeated)
 
 
 def resume(
@@ -80,7 +93,8 @@ def resume(
 ) -> Job:
     """Fire again from now on. The span of the suspension fires nothing unless ``catch_up`` asks for it.
 
-    ``catch_up``: all, latest or none, within the job's own limit.
+    ``catch_up``: all, latest or none, within the job's own limit; its window does not count, since a
+    person wants them now. A time that has its instance already keeps it.
     """
     command = Command(principal, JobEvent.RESUME, job_ref, reason=reason, if_match=if_match)
     if catch_up in (None, "none"):
@@ -102,15 +116,28 @@ def _resume_with_span(engine: Engine, command: Command, mode: str) -> Job:
 
     def effect(tx: Transaction, job: Job, now: int) -> Changed:
         changed = released(tx, job, now)
-        limit = job.definition.policies.catch_up.limit
+        limit = 1 if mode == "latest" else job.definition.policies.catch_up.limit
         wanted = CatchUp.model_validate({"mode": mode, "limit": limit})
-        caught = dispose(job, now, now, catch_up=wanted)
-        tx.insert_instances(caught.instances)
-        tx.insert_skip_ranges(caught.skipped)
-        resumed = replace(changed.job, cursor_ms=caught.job.cursor_ms)
+        caught = dispose(job, suspended_until(job, now), now, catch_up=wanted)
+        missed = _skipped_while_suspended(tx, job)
+        earlier = reopened(job, missed, now, limit - len(caught.instances))
+        since = dispose(caught.job, now, now)
+        tx.insert_instances([*earlier, *caught.instances, *since.instances])
+        tx.insert_skip_ranges([*caught.skipped, *since.skipped])
+        resumed = replace(changed.job, cursor_ms=since.job.cursor_ms)
         return replace(changed, job=resumed, wakes=(*changed.wakes, now))
 
     return execute(engine, command, effect, settle=False)
+
+
+def _skipped_while_suspended(tx: Transaction, job: Job) -> Sequence[SkipRange]:
+    """Of this suspension, what an update in its midst has settled already."""
+    since_ms = job.suspension.since_ms if job.suspension is not None else job.cursor_ms
+    return [
+        replace(span, from_ms=max(span.from_ms, since_ms))
+        for span in tx.skip_ranges(job.id, since_ms, job.cursor_ms)
+        if span.reason == Reason.SUSPENDED
+    ]
 
 
 def expire(

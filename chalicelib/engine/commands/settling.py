@@ -52,9 +52,11 @@ def execute(
     *,
     settle: bool = True,
     first: Callable[[Transaction], Sequence[str]] | None = None,
+    repeated: Callable[[Job, int], bool] = lambda _, __: True,
 ) -> Job:
     """Run the command in one transaction; afterwards ring for what it left due.
 
+    ``repeated``: whether the event, on a job that it leads back to the state it is in, changes nothing.
     ``first`` takes the locks that come before those of groups; it returns further groups to lock.
 
     ``effect`` gets the settled job in its new state, and the time; it returns the job to be saved.
@@ -71,7 +73,8 @@ def execute(
         job = lock_job(tx, command.principal, command.job_ref, command.role)
         check_edit(job, command.if_match)
         after = move_job(job.state, command.event)
-        if after is job.state and command.event is not JobEvent.UPDATE:
+        stays = after is job.state and command.event is not JobEvent.UPDATE
+        if stays and repeated(job, now):
             return Changed(job, moved=False)
         settled, wakes = settle_span(tx, job, now) if settle else (job, ())
         changed = effect(tx, replace(settled, state=after), now)

@@ -60,6 +60,7 @@ def suspend(
     """Hold a job, or many.
 
     It fires nothing until it is resumed. Runs in flight go on. What you trigger by hand still runs.
+    Suspending again changes until when.
     """
     _command(session, job, "suspend", choice, reason=reason, until=future(session.api, until))
 
@@ -79,7 +80,8 @@ def suspend(
 @click.option(
     "--catch-up",
     type=click.Choice(("all", "latest", "none")),
-    help="What becomes of the times missed meanwhile; default none.",
+    help="What becomes of the times missed meanwhile: launch all (the newest, as many as"
+    " policies.catch_up.limit says), the latest, or none; default none.",
 )
 @click.pass_obj
 def resume(
