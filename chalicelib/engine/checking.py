@@ -7,7 +7,7 @@ there is asked before the transaction, and what was asked of an instance that mo
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 
@@ -122,10 +122,21 @@ def _of_job(condition: Condition, upstream: Upstream | None) -> Found:
     if upstream is None:
         return Found(met=False, what=f"there is no job {condition.what}")
     if upstream.state is None:
-        return Found(met=False, what=f"{condition.what} has no instance of that time")
+        return Found(met=False, what=_absent(condition, upstream))
     met = upstream.state == InstanceState.SUCCEEDED
     why = f" ({upstream.reason})" if upstream.reason else ""
     return Found(met=met, what=f"it is {upstream.state}{why}")
+
+
+def _absent(condition: Condition, upstream: Upstream) -> str:
+    if upstream.skipped is not None:
+        why = upstream.skipped.lower().replace("_", " ")
+        return (
+            f"{condition.what} did not run then: that time was skipped ({why}); a backfill runs it"
+        )
+    if (condition.nominal_ms or 0) % 1000:  # no schedule's: of a trigger without a time
+        return f"{condition.what} has no instance of that time, which is a trigger's own"
+    return f"{condition.what} has no instance of that time"
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +163,8 @@ def _write(
     engine: Engine, tx: Transaction, looks: Sequence[_Look], known: Mapping[Condition, Found]
 ) -> _Settled:
     now = engine.clock.now_ms()
-    current = {one.id: one.version for one in tx.lock_instances(look.instance.id for look in looks)}
-    mine = [look for look in looks if current.get(look.instance.id) == look.instance.version]
+    current = {one.id: one for one in tx.lock_instances(look.instance.id for look in looks)}
+    mine = list(_still(looks, current, known))
     after = {look.instance.id: _after(look, known, now) for look in mine}
     tx.save_instances(list(after.values()))
     ready = [look for look in mine if after[look.instance.id].ready_ms is not None]
@@ -165,6 +176,24 @@ def _write(
     ]
     wakes = [one.wake_ms for one in after.values() if one.ready_ms is None]
     return _Settled(sent, wakes, len(mine))
+
+
+def _still(
+    looks: Iterable[_Look], current: Mapping[str, Instance], known: Mapping[Condition, Found]
+) -> Iterator[_Look]:
+    """Those that did not move since, as they are now.
+
+    Who was only woken meanwhile is looked at again, unless all was there: else a producer who announces file
+    after file would keep the instance from ever going on.
+    """
+    for look in looks:
+        now = current.get(look.instance.id)
+        if now == look.instance:
+            yield look
+        elif now is not None and now.wake_ms is not None:
+            woken = replace(look.instance, wake_ms=now.wake_ms, version=now.version)
+            if now == woken and all(one in known and known[one].met for one in look.conditions):
+                yield replace(look, instance=now)
 
 
 def _waits(looks: Iterable[_Look]) -> Iterable[Wait]:

@@ -50,6 +50,7 @@ def follow_up(
     suspended = _count_failures(engine, tx, jobs, moves, now_ms)
     pass_on(tx, jobs, moves, now_ms)
     _wake_backfills(tx, moves, now_ms)
+    _forget_waits(tx, moves)
     for job in suspended:
         suspend_waiting(tx, job, now_ms)
     return _wake_downstream(tx, jobs, moves, now_ms)
@@ -184,6 +185,17 @@ def _freed_groups(job: Job, held: Sequence[Slots]) -> set[GroupKey]:
         for one in held
         if one.group is not None and one.place is GroupPlace.HELD
     }
+
+
+def _forget_waits(tx: Transaction, moves: Sequence[Moved]) -> None:
+    """Who ended while it waited for data waits for it no more."""
+    ended = [
+        moved.after.id
+        for moved in moves
+        if moved.before.checks and moved.before.ready_ms is None and moved.after.state in TERMINAL
+    ]
+    if ended:
+        tx.forget_waits(ended)
 
 
 def _wake_downstream(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from chalicelib.engine.engine import Engine
 from chalicelib.engine.facts import PurgeSetAside
+from chalicelib.engine.idle_waits import forget_idle_waits
 from chalicelib.engine.purging import Budget, clear_leftovers, purge_job
 from chalicelib.model.errors import NoondayError
 from chalicelib.model.retention import DAY_MS
@@ -35,7 +36,7 @@ def tidy(engine: Engine) -> None:
     now = engine.clock.now_ms()
     if now % HOUR_MS < 60_000:
         engine.store.transact(lambda tx: tx.forget_requests(now - REMEMBERED_MS))
-        engine.store.transact(lambda tx: tx.forget_idle_waits())
+        forget_idle_waits(engine)
     elif not engine.chores.unfinished:
         return
     engine.chores.unfinished = not _go_on(engine, Budget(engine.clock), now)

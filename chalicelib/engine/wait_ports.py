@@ -13,10 +13,14 @@ from chalicelib.model.prerequisite import Prerequisite
 
 @dataclass(frozen=True, slots=True)
 class Upstream:
-    """What there is of another job's instance. ``state``: None when the job has none of that time."""
+    """What there is of another job's instance. ``state``: None when the job has none of that time.
+
+    ``skipped``: why it has none, where its time was skipped.
+    """
 
     state: str | None = None
     reason: str | None = None
+    skipped: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,10 @@ class Wait:
 
     key: str
     instance_id: str
+
+
+WaitPlace = tuple[str, str]
+"""Key and instance of a wait, in whose order they are kept; ``("", "")`` is before all."""
 
 
 class WaitReader(Protocol):
@@ -36,6 +44,11 @@ class WaitReader(Protocol):
 
     def waiters(self, keys: Iterable[str]) -> Sequence[str]:
         """Ids of the instances that wait for one of these keys, in order; some may wait no more."""
+        ...
+
+    def idle_waits(self, after: WaitPlace, limit: int) -> tuple[Sequence[str], WaitPlace | None]:
+        """Ids of the instances that wait no more, of so many waits behind that place; and the last place,
+        None at the end."""
         ...
 
     def slot_holders(self, scope: tuple[str, str | None], limit: int) -> Sequence[str]:
@@ -58,10 +71,6 @@ class WaitTransaction(Protocol):
 
     def forget_waits(self, instance_ids: Iterable[str]) -> int:
         """What these instances waited for."""
-        ...
-
-    def forget_idle_waits(self) -> int:
-        """What instances waited for that wait for it no more."""
         ...
 
 

@@ -9,7 +9,7 @@ from itertools import chain
 from chalicelib.engine.conditions import UpstreamKey
 from chalicelib.engine.filters import EventFilter, JobFilter
 from chalicelib.engine.ports import Remembered, Scope, Wakes
-from chalicelib.engine.wait_ports import Upstream
+from chalicelib.engine.wait_ports import Upstream, WaitPlace
 from chalicelib.model.calendar import StoredCalendar
 from chalicelib.model.event import Event
 from chalicelib.model.group import Group
@@ -148,9 +148,9 @@ class SqlReader(BackfillReads, HistoryReads, InstancePages, OwnerReads, Housekee
             for owner, name, nominal_ms in sorted(set(wanted))
         ]
         return {
-            (owner, name, nominal_ms): Upstream(state, reason)
+            (owner, name, nominal_ms): Upstream(state, reason, skipped)
             for text in batches(keys)
-            for owner, name, nominal_ms, state, reason in self._session.query(
+            for owner, name, nominal_ms, state, reason, skipped in self._session.query(
                 "upstreams", rows=text
             )
         }
@@ -158,6 +158,11 @@ class SqlReader(BackfillReads, HistoryReads, InstancePages, OwnerReads, Housekee
     def waiters(self, keys: Iterable[str]) -> Sequence[str]:
         found = self._session.query_listed("waiters", keys)
         return sorted({instance_id for (instance_id,) in found})
+
+    def idle_waits(self, after: WaitPlace, limit: int) -> tuple[Sequence[str], WaitPlace | None]:
+        page = self._session.query("waits", limit=limit, after_key=after[0], after=after[1])
+        idle = sorted({instance_id for _, instance_id, waits in page if not waits})
+        return idle, (page[-1][0], page[-1][1]) if len(page) == limit else None
 
     def slot_holders(self, scope: Scope, limit: int) -> Sequence[str]:
         job_id, backfill = scope

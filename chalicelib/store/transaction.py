@@ -214,17 +214,6 @@ class SqlTransaction(SqlReader, BackfillWrites, OwnerWrites, HousekeepingWrites)
             for part in rows.slices(instance_ids)
         )
 
-    def forget_idle_waits(self) -> int:
-        """Page by page: the table may be large, and nobody is to wait for the whole of it."""
-        idle: set[str] = set()
-        after: dict[str, object] = {"after_key": "", "after": ""}
-        while True:
-            page = self._session.query("waits", limit=_NOMINAL_PAGE, **after)
-            idle.update(one for _, one, waits in page if not waits)
-            if len(page) < _NOMINAL_PAGE:
-                return self.forget_waits(idle)
-            after = {"after_key": page[-1][0], "after": page[-1][1]}
-
     def skip_waiting(self, job_id: str, now_ms: int, reason: str) -> int:
         return self._session.change("skip_waiting", job_id=job_id, now=now_ms, reason=reason)
 

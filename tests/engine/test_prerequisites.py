@@ -10,6 +10,7 @@ import pytest
 from chalicelib.engine import commands
 from chalicelib.engine.checking import LONGEST_MS, check_due_ms, check_waiting
 from chalicelib.engine.commands import Wish
+from chalicelib.engine.conditions import data_key
 from chalicelib.engine.handout import hand_out
 from chalicelib.engine.ports import HandedOut, Lane
 from chalicelib.model.errors import InvalidInput
@@ -235,6 +236,43 @@ def test_the_outcome_of_a_check_of_an_instance_that_moved_is_dropped(
     check_waiting(world.engine, [HandedOut("0" * 32, 1)])  # one that was purged
 
 
+def test_who_is_woken_in_the_middle_of_a_check_goes_on_if_all_was_there(world: World) -> None:
+    job_id = waits_for(world, {"data": PATH})
+    world.clock.now += MINUTE
+    for there, state in ((False, S.WAITING), (True, S.SUCCEEDED)):
+        hand_out(world.engine, 10)
+        [(_, handed)] = world.queue.messages
+        world.queue.messages.clear()
+        if there:
+            world.places.there.add("orders/1200/_SUCCESS")
+        world.places.meanwhile = lambda: commands.data_arrived(
+            world.engine, ADMIN, ["orders/1200/_SUCCESS"]
+        )
+        check_waiting(world.engine, [handed])
+        one = only(world, job_id)
+        assert (one.checks, one.ready_ms is not None) == ((2, True) if there else (1, False))
+        assert there or one.wake_ms == world.clock.now, "the wake-up is not lost"
+        if there:
+            world.deliver()
+        assert only(world, job_id).state is state
+
+
+def test_nothing_is_remembered_of_who_waits_no_more(world: World) -> None:
+    keys = [data_key("x")]
+
+    def waiters() -> int:
+        return len(world.engine.store.read(lambda reader: reader.waiters(keys)))
+
+    first = waits_for(world, {"data": "x"}, name="first")
+    second = waits_for(world, {"data": "x"}, name="second")
+    assert waiters() == 2
+    commands.kill(world.engine, ADMIN, only(world, first).id)
+    assert waiters() == 1
+    commands.delete(world.engine, ADMIN, second)
+    world.advance(HOUR + MINUTE)
+    assert waiters() == 0
+
+
 def test_a_retry_does_not_wait_again_and_a_rerun_does(world: World) -> None:
     from chalicelib.engine.outcomes import Failed  # noqa: PLC0415
 
@@ -305,6 +343,13 @@ def test_an_upstream_that_is_absent_failed_or_skipped_is_named(world: World) -> 
     up = submitted(world, "load", schedule={"at": "2026-01-01T13:00:00"})
     world.advance(MINUTE)
     assert found() == "load has no instance of that time"
+    commands.delete(world.engine, ADMIN, up)
+    up = submitted(world, "load", schedule={"every": "PT1H", "start": "2026-01-01T11:00:00"},
+                   policies={"catch_up": {"mode": "latest"}})  # fmt: skip
+    commands.suspend(world.engine, ADMIN, up)
+    commands.resume(world.engine, ADMIN, up)
+    world.advance(5 * MINUTE)
+    assert found().startswith(("load did not run then: that time was skipped (", "it is "))
     commands.delete(world.engine, ADMIN, up)
     up = submitted(world, "load", target={"kind": "started"})
     world.advance(5)

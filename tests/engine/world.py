@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -87,6 +87,7 @@ class Places:
     silent: set[str] = field(default_factory=set)
     unlooked: set[str] = field(default_factory=set)
     looks: list[Sequence[Condition]] = field(default_factory=list)
+    meanwhile: Callable[[], object] = lambda: None
 
     def problems(
         self, prerequisites: Sequence[Prerequisite], parameters: Collection[str], owner: str
@@ -100,6 +101,7 @@ class Places:
 
     def check(self, conditions: Sequence[Condition]) -> Iterator[Mapping[Condition, Found]]:
         self.looks.append(conditions)
+        self.meanwhile()
         late = {one for one in conditions if one.what in self.silent}
         seen = [one for one in conditions if one not in late and one.what not in self.unlooked]
         yield {

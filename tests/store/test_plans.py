@@ -230,6 +230,7 @@ def reads() -> dict[str, Callable[[Reader], object]]:
         "upstreams": lambda reader: reader.upstreams(
             [("red", "job-2", NOON), ("green", "job-1", NOON + MINUTE)]
         ),
+        "idle waits": lambda reader: reader.idle_waits((data_key("3"), ""), 20),
         "waiters": lambda reader: reader.waiters([data_key("3"), data_key("4")]),
         "slot holders": lambda reader: reader.slot_holders((an_id(4), None), 5),
         "slot holders of backfill": lambda reader: reader.slot_holders((an_id(4), an_id(4)), 5),
@@ -325,7 +326,6 @@ def writes() -> dict[str, Callable[[Transaction], object]]:
         "wake waiters of owners": lambda tx: tx.wake_waiters(ids, NOON, ["red", "blue"]),
         "save waits": lambda tx: tx.save_waits([Wait(data_key("4"), ids[0]), Wait("x", ids[1])]),
         "forget waits": lambda tx: tx.forget_waits(ids),
-        "forget idle waits": lambda tx: tx.forget_idle_waits(),
         "slots of waiting": lambda tx: tx.slots_of_waiting(an_id(8), held=True),
         "hold": lambda tx: tx.hold_instances(an_id(7)),
         "release": lambda tx: tx.release_instances(an_id(7), NOON, NOON),

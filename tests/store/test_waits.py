@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from chalicelib.engine.conditions import data_key, job_key
-from chalicelib.engine.wait_ports import Upstream, Wait
+from chalicelib.engine.wait_ports import Upstream, Wait, WaitPlace
+from chalicelib.model.job import SkipRange
 from chalicelib.model.states import InstanceState, JobState
 from chalicelib.store import SqlStore
 from tests.store.builders import (
@@ -64,8 +65,14 @@ def test_what_nobody_waits_for_any_more_is_forgotten(store: SqlStore) -> None:
     insert_instances(store, waits, ready, ended)
     ids = [waits.id, ready.id, ended.id, an_id(77)]
     store.transact(lambda tx: tx.save_waits([Wait(A, one) for one in ids]))
-    assert store.transact(lambda tx: tx.forget_idle_waits()) == 3
-    assert store.read(lambda reader: reader.waiters([A])) == [waits.id]
+    idle = sorted([ready.id, ended.id, an_id(77)])
+    assert store.read(lambda reader: reader.idle_waits(("", ""), 9)) == (idle, None)
+    found: list[str] = []
+    place: WaitPlace | None = ("", "")
+    while place is not None:
+        page, place = store.read(lambda reader, at=place: reader.idle_waits(at, 1))  # type: ignore[misc]
+        found += page
+    assert sorted(found) == idle
 
 
 def test_an_upstream_is_found_by_name_and_time(store: SqlStore) -> None:
@@ -77,6 +84,12 @@ def test_an_upstream_is_found_by_name_and_time(store: SqlStore) -> None:
         an_instance(0, load.id, state=InstanceState.FAILED, reason="RUN_FAILED"),
         an_instance(0, gone.id, state=InstanceState.SUCCEEDED),
     )
+    skipped = SkipRange(load.id, NOON + MINUTE, NOON + 2 * MINUTE, "SUSPENDED", 1)
+    before = SkipRange(load.id, NOON - MINUTE, NOON, "EXPIRED", 1)
+    store.transact(lambda tx: tx.insert_skip_ranges([before, skipped]))
+    in_range = ("default", "load", NOON + MINUTE)
+    found = store.read(lambda reader: reader.upstreams([in_range]))
+    assert found == {in_range: Upstream(skipped="SUSPENDED")}
     keys = [
         ("default", "load", NOON),
         ("default", "load", NOON + 1),

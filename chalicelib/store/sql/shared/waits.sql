@@ -1,9 +1,14 @@
 -- name: upstreams
-SELECT n.owner, n.name, n.nominal_ms, i.state, i.reason
+-- Ranges do not overlap: only the last one that begins before a time may hold it.
+SELECT n.owner, n.name, n.nominal_ms, i.state, i.reason, s.reason
   FROM @upstream_rows(:rows) @joined scheduler_jobs j @by(scheduler_jobs_name)
     ON j.owner = n.owner AND j.name_key = n.name
   LEFT JOIN scheduler_job_instances i @by(scheduler_job_instances_nominal)
     ON i.job_id = j.id AND i.nominal_ms = n.nominal_ms
+  LEFT JOIN scheduler_skip_ranges s
+    ON s.job_id = j.id AND s.to_ms > n.nominal_ms
+   AND s.from_ms = (SELECT MAX(e.from_ms) FROM scheduler_skip_ranges e
+                     WHERE e.job_id = j.id AND e.from_ms <= n.nominal_ms)
 
 -- name: waiters
 SELECT w.instance_id
