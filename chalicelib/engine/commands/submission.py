@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -42,6 +43,12 @@ from chalicelib.model.violations import problems_of
 from chalicelib.schedule import compile_schedule, with_start
 from chalicelib.schedule.excluding import check_remaining
 from chalicelib.state_machine import JobEvent
+
+_FORESIGHTS = 3  # so often it is foreseen which calendars and groups a changed job will name
+
+
+class _Overtaken(Conflict):
+    """Another change came between: the job names other calendars or another group than was foreseen."""
 
 
 def check(
@@ -209,7 +216,7 @@ def _revise(
         [(calendars, group)] = foreseen
         named = _also(calendars, group_problems(tx, job.owner, group))
         if (wanted.schedule.exclude, wanted.policies.group) != (named.names, group):
-            raise Conflict(f"{job.name} was changed at this moment; read it again and decide anew")
+            raise _Overtaken(f"{job.name} is changed again and again; try once more")
         stored = _checked(engine, wanted, named, job.owner, now)
         if stored.to_json() == job.definition_json:
             return Changed(job, moved=False)
@@ -231,6 +238,9 @@ def _revise(
         return Changed(after, (now,) if given else ())
 
     command = Command(principal, JobEvent.UPDATE, job_ref, Role.OWNER, reason, if_match)
+    for _ in range(_FORESIGHTS - 1):
+        with suppress(_Overtaken):
+            return execute(engine, command, effect, first=first)
     return execute(engine, command, effect, first=first)
 
 
