@@ -3,7 +3,11 @@ right after it happens, and the n-th of these moments can be the end of the proc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import ast
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import FrameType
 from typing import Any, TypeVar
 
 from chalicelib.engine.outcomes import Outcome, Stopped
@@ -19,22 +23,39 @@ from chalicelib.engine.ports import (
 from tests.engine.world import HeapAlarm, ListQueue, RecordingTargets
 
 T = TypeVar("T")
+ENGINE = Path(__file__).resolve().parents[2] / "chalicelib" / "engine"
+EFFECTS = {
+    "store": ("transact",),
+    "queue": ("send",),
+    "alarm": ("wake",),
+    "targets": ("launch", "describe", "cancel", "run"),
+}
 
 
 class Crash(BaseException):
     """The process is gone. No ``except Exception`` may save it."""
 
 
-class Fuse:
-    """Burns down by one at every moment; at nought the process dies. None never dies."""
+Site = tuple[str, str, str]
+"""A module of the engine, a function in it, and the kind of effect that it has."""
 
-    def __init__(self, moments: int | None = None) -> None:
+
+class Fuse:
+    """Burns down by one at every moment; at nought the process dies. None never dies.
+
+    ``sites``: where to write down which functions of the engine had an effect of which kind.
+    """
+
+    def __init__(self, moments: int | None = None, sites: set[Site] | None = None) -> None:
         self.left = moments
         self.count = 0
         self.dead = False
+        self._sites = sites
 
-    def burn(self) -> None:
+    def burn(self, effect: str = "") -> None:
         self.count += 1
+        if self._sites is not None:
+            self._sites.update((*place, effect) for place in _places(sys._getframe(1)))
         if self.dead:
             raise Crash
         if self.left is not None:
@@ -42,6 +63,37 @@ class Fuse:
             if self.left < 0:
                 self.dead = True
                 raise Crash
+
+
+def _places(frame: FrameType | None) -> Iterator[tuple[str, str]]:
+    """The functions of the engine on the stack."""
+    while frame is not None:
+        path = Path(frame.f_code.co_filename)
+        if path.is_relative_to(ENGINE):
+            yield str(path.relative_to(ENGINE)), frame.f_code.co_name
+        frame = frame.f_back
+
+
+def effects_of_the_engine() -> set[Site]:
+    """Every place in its source that commits, sends, rings or calls a target."""
+    return {site for path in sorted(ENGINE.rglob("*.py")) for site in _effects_in(path)}
+
+
+def _effects_in(path: Path) -> Iterator[Site]:
+    def visit(node: ast.AST, function: str) -> Iterator[Site]:
+        if isinstance(node, ast.FunctionDef):
+            function = node.name
+        if isinstance(node, ast.Attribute) and node.attr in EFFECTS.get(_last(node.value), ()):
+            yield str(path.relative_to(ENGINE)), function, node.attr
+        for child in ast.iter_child_nodes(node):
+            yield from visit(child, function)
+
+    yield from visit(ast.parse(path.read_text("utf-8")), "")
+
+
+def _last(node: ast.AST) -> str:
+    """``targets`` of ``engine.targets`` and of ``targets``."""
+    return getattr(node, "attr", getattr(node, "id", ""))
 
 
 class CrashingStore:
@@ -52,11 +104,11 @@ class CrashingStore:
     def transact(self, work: Callable[[Transaction], T]) -> T:
         def dying(tx: Transaction) -> T:
             result = work(tx)
-            self._fuse.burn()
+            self._fuse.burn("transact")
             return result
 
         result = self._store.transact(dying)
-        self._fuse.burn()
+        self._fuse.burn("transact")
         return result
 
     def read(self, work: Callable[[Reader], T]) -> T:
@@ -72,9 +124,9 @@ class CrashingQueue(ListQueue):
         self._fuse = fuse
 
     def send(self, lane: Lane, handed: Sequence[HandedOut]) -> None:
-        self._fuse.burn()
+        self._fuse.burn("send")
         super().send(lane, handed)
-        self._fuse.burn()
+        self._fuse.burn("send")
 
 
 class CrashingAlarm(HeapAlarm):
@@ -83,9 +135,9 @@ class CrashingAlarm(HeapAlarm):
         self._fuse = fuse
 
     def wake(self, at_ms: int, arm_until_ms: int) -> None:
-        self._fuse.burn()
+        self._fuse.burn("wake")
         super().wake(at_ms, arm_until_ms)
-        self._fuse.burn()
+        self._fuse.burn("wake")
 
 
 class CrashingTargets(RecordingTargets):
@@ -101,9 +153,9 @@ class CrashingTargets(RecordingTargets):
         self._fuse = fuse
 
     def _around(self, call: Callable[..., Any], *args: Any) -> Any:
-        self._fuse.burn()
+        self._fuse.burn(call.__name__)
         result = call(*args)
-        self._fuse.burn()
+        self._fuse.burn(call.__name__)
         return result
 
     def launch(self, requests: Sequence[LaunchRequest]) -> Sequence[Outcome]:

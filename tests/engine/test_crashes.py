@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import pytest
@@ -24,7 +25,7 @@ from chalicelib.model.errors import WrongState
 from chalicelib.model.identity import run_token
 from chalicelib.model.job import Job
 from chalicelib.model.retention import DAY_MS
-from chalicelib.model.states import IN_FLIGHT, TERMINAL, InstanceState
+from chalicelib.model.states import IN_FLIGHT, TERMINAL, InstanceKind, InstanceState
 from tests.engine.crashing import (
     Crash,
     CrashingAlarm,
@@ -32,6 +33,8 @@ from tests.engine.crashing import (
     CrashingStore,
     CrashingTargets,
     Fuse,
+    Site,
+    effects_of_the_engine,
 )
 from tests.engine.history import (
     assert_accounted,
@@ -154,6 +157,35 @@ def change(life: Life) -> None:
     commands.patch(life.world.engine, ADMIN, life.job_id, {"description": "changed"})
 
 
+def suspend_until(at_ms: int) -> Step:
+    return lambda life: _suspend_until(life, at_ms)
+
+
+def _suspend_until(life: Life, at_ms: int) -> None:
+    commands.suspend(life.world.engine, ADMIN, life.job_id, until_ms=at_ms)
+
+
+def resume_with_all(life: Life) -> None:
+    commands.resume(life.world.engine, ADMIN, life.job_id, catch_up="all")
+
+
+def outage(life: Life) -> None:
+    """Nobody is there while everything falls due."""
+    life.world.clock.now = max(life.world.clock.now, END + HALF)
+
+
+def skip_one(life: Life) -> None:
+    for one in instances_of(life.store, life.job_id):
+        if one.kind is InstanceKind.MANUAL and one.state is InstanceState.WAITING:
+            commands.skip(life.world.engine, ADMIN, one.id)
+
+
+def rerun_skipped(life: Life) -> None:
+    for one in instances_of(life.store, life.job_id):
+        if one.state is InstanceState.SKIPPED:
+            commands.rerun(life.world.engine, ADMIN, one.id)
+
+
 def expire(life: Life) -> None:
     commands.expire(life.world.engine, ADMIN, life.job_id)
 
@@ -223,6 +255,13 @@ STORIES: dict[str, tuple[Step, ...]] = {
     "schedule": (until(NOON - HALF), schedule),
     "suspend-resume": (until(NOON + HALF), suspend, until(NOON + 2 * MINUTE - HALF), resume),
     "suspend-at-a-fire": (until(NOON + MINUTE), suspend, until(NOON + 2 * MINUTE), resume),
+    "suspend-until": (until(NOON - HALF), suspend_until(NOON + MINUTE + HALF)),
+    "catch-up": (outage,),
+    "resume-catch-up": (
+        *(until(NOON - HALF), suspend, until(NOON + HALF), change),
+        *(until(NOON + MINUTE + HALF), resume_with_all),
+    ),
+    "skip-rerun": (until(NOON + HALF), trigger, skip_one, rerun_skipped),
     "update": (until(NOON + HALF), change, until(NOON + 2 * MINUTE), change),
     "trigger-kill": (until(NOON + HALF), trigger, kill),
     "expire": (until(NOON + MINUTE + HALF), expire),
@@ -261,7 +300,9 @@ def judge(story: str, life: Life) -> None:
         judge_backfill(story, life)
     if story == "wait":
         judge_waiting(life)
-    if story in ("fire", "schedule"):
+    if story == "suspend-until":
+        assert len(life.outside.executions) == 1
+    if story in ("fire", "schedule", "catch-up", "resume-catch-up"):
         states = {one.state for one in instances_of(life.store, life.job_id)}
         assert states == {InstanceState.SUCCEEDED}
         assert len(life.outside.executions) == len(NOMINAL)
@@ -340,3 +381,30 @@ def test_dying_at_any_moment_loses_and_doubles_nothing(
         tell(story, kind, life)
         assert life.crashes == 1
         judge(story, life)
+
+
+ELSEWHERE = {
+    "commands/calendars.py": "test_calendars.py has stories of its own",
+    "commands/groups.py": "one commit each, and nothing after it but a ring",
+    "commands/people.py": "one commit each, and nothing after it",
+    "commands/quotas.py": "one commit, and nothing after it",
+    "housekeeping.py": "test_retention.py has stories of its own",
+    "idle_waits.py": "one commit each, which the next hour repeats",
+    "purging.py": "test_retention.py has stories of its own",
+}
+
+
+def test_every_effect_of_the_engine_has_its_story(
+    open_empty: Callable[[str], Store],
+) -> None:
+    """A new commit, message, alarm or call of a target fails here until a story passes through it."""
+    store = open_empty("sqlite-memory")
+    tidied_today(store)
+    seen: set[Site] = set()
+    for number, (story, kind) in enumerate(product(STORIES, ("started", "inline"))):
+        life = Life(store, Fuse(sites=seen), number, keep_messages=True)
+        tell(story, kind, life)
+    effects = effects_of_the_engine()
+    assert set(ELSEWHERE) <= {module for module, *_ in effects}
+    without = {site for site in effects - seen if site[0] not in ELSEWHERE}
+    assert not without, "these have no story in which the process dies around them"
