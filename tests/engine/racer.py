@@ -47,9 +47,9 @@ WAITS = (Reason.MAX_ACTIVE, Reason.GROUP_FULL)
 class Killed(Fuse):
     """At nought the kernel ends the process: no handler runs, and the server finds the connection dead."""
 
-    def burn(self) -> None:
+    def burn(self, effect: str = "") -> None:
         try:
-            super().burn()
+            super().burn(effect)
         except Crash:
             os.kill(os.getpid(), signal.SIGKILL)
 
