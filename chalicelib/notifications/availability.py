@@ -97,6 +97,9 @@ class Availability:
             return Found(met=False, what=shortened(str(error) or "no answer in time"), late=True)
         except NoondayError as error:
             return Found(met=False, what=shortened(error.message))
+        except OSError as error:  # without its path, which says where the files of this machine are
+            why = (error.strerror or type(error).__name__).lower()
+            return Found(met=False, what=f"it cannot be looked at: {why}")
         except Exception as error:  # noqa: BLE001 - one that raises delays nobody but its own job
             said = f"{type(error).__name__}: {error}"
             return Found(met=False, what=f"it cannot be looked at: {shortened(said)}")

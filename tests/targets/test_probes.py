@@ -243,6 +243,21 @@ def test_hosts_are_those_that_targets_may_call(settings: TargetSettings) -> None
     assert found.what.startswith("no answer")
 
 
+@pytest.mark.parametrize("path", ["a\r\nX: y", "a b", "\x00", "é", "a" * 20_000])
+def test_a_url_that_values_made_odd_does_no_harm(
+    settings: TargetSettings,
+    site: tuple[str, list[Callable[[BaseHTTPRequestHandler], None]]],
+    path: str,
+) -> None:
+    url, acts = site
+    acts.append(says(404))
+    places = Availability({"http": HttpProbe(settings)})
+    wanted = http(f"{url}/{path}")
+    [portion] = places.check([wanted])
+    assert not portion[wanted].met
+    assert len(portion[wanted].what) < 400
+
+
 # Many at once
 
 
@@ -292,6 +307,16 @@ def test_one_that_raises_or_hangs_delays_nobody_else() -> None:
     assert again[data("hangs")].late
     assert checker.calls.count("hangs") == 1, "what hangs is not looked at a second time"
     over.set()
+
+
+def test_what_the_system_refuses_is_told_without_its_place(tmp_path: Path) -> None:
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    places = Availability({"file": LocalData(tmp_path)})
+    [portion] = places.check([data("loop/x"), data("x" * 300)])
+    for found in portion.values():
+        assert not found.met
+        assert str(tmp_path) not in found.what
 
 
 def test_many_that_hang_leave_the_others_unlooked_and_take_no_more_time() -> None:
