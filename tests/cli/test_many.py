@@ -132,6 +132,9 @@ def test_many_jobs_are_shown_then_suspended(run: Run, server: StandIn) -> None:
     assert (ran.code, ran.out) == (0, "suspend: 2 of 2 jobs\n")
     assert server.asked[-1].document == {"reason": "the move"}
     assert run("job", "suspend", "--all").code == 2
+    moved = ("--until", "2026-12-01T06:00:00Z")
+    run("job", "suspend", "--tag", "tier=gold", "--dry-run", *moved)
+    assert ("state", "SUSPENDED") in server.asked[-1].query
 
 
 def test_one_job_that_is_refused_does_not_hold_up_the_others(run: Run, server: StandIn) -> None:

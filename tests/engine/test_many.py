@@ -193,6 +193,8 @@ def test_everybody_commands_only_what_is_theirs(world: World) -> None:
         change(world, Verb.SKIP, Choice(jobs=("d",)), OPERATOR)
     with pytest.raises(NotFound):
         change(world, Verb.SKIP, replace(waiting, owner="default"), OPERATOR)
+    with pytest.raises(NotFound, match="blue has no job 'r'; it is red's"):
+        change(world, Verb.SKIP, Choice(owner="blue", jobs=("red:r",)))
     assert change(world, Verb.SKIP, waiting, OPERATOR).changed == 1
     assert change(world, Verb.SKIP, waiting, ADMIN).changed == 2
 

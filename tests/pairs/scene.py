@@ -234,6 +234,20 @@ def check(store: SqlStore, cast: Cast) -> None:
     _check_group(store, every)
 
 
+def check_that_it_goes_on(world: World, cast: Cast) -> None:
+    """Whatever there is now has ended a while later, unless its job holds it."""
+    store = world.engine.store
+    present = [one.id for one in instances_of(store, cast.job)]
+    for _ in range(16):
+        world.clock.now += MINUTE
+        world.minute()
+        world.deliver()
+    [job] = store.read(lambda reader: reader.jobs_by_id([cast.job]))
+    for one in store.read(lambda reader: reader.instances_by_id(present)):
+        held = job.state is JobState.SUSPENDED and one.reason == Reason.JOB_SUSPENDED
+        assert held or one.state in TERMINAL, f"stuck: {one}"
+
+
 def _check_alone(one: Instance, job: Job) -> None:
     if one.state in TERMINAL:
         assert (one.active, one.place, one.wake_ms) == (False, None, None), one

@@ -19,10 +19,25 @@ from chalicelib.store import SqlStore
 from tests.databases import SERVERS
 from tests.engine.world import World
 from tests.pairs.interleaving import Action, Actor, GatedDriver, Snapshot, in_turn, together
-from tests.pairs.scene import COMMANDS, SEVERAL, Cast, base_of, check, digest, prepared
+from tests.pairs.scene import (
+    COMMANDS,
+    SEVERAL,
+    Cast,
+    base_of,
+    check,
+    check_that_it_goes_on,
+    digest,
+    prepared,
+)
 
 ASKED = os.environ.get("NOONDAY_TEST_PAIRS")
 SAMPLE = 40
+
+
+@dataclass(frozen=True)
+class Stage:
+    world: World
+    cast: Cast
 
 
 @dataclass
@@ -47,22 +62,22 @@ class Theatre:
         world = World(self.store, now_ms=now, ids_from=1_000_000)
         return world, cast
 
-    def actions(self, first: str, second: str) -> tuple[Action, Action, Cast]:
+    def actions(self, first: str, second: str) -> tuple[Action, Action, Stage]:
         world, cast = self.begin(base_of(first, second))
 
         def action(name: str) -> Action:
             return lambda: COMMANDS[name](world, cast)
 
-        return action(first), action(second), cast
+        return action(first), action(second), Stage(world, cast)
 
     def order(self, first: str, second: str) -> tuple[object, ...]:
         """What comes of one after the other: the answers, and all that is seen."""
         if (first, second) not in self.orders:
-            one, two, cast = self.actions(first, second)
+            one, two, stage = self.actions(first, second)
             actors = in_turn(self.driver, one, two)
             check_actors(actors)
-            check(self.store, cast)
-            outcome = (actors[0].said, actors[1].said, digest(self.store, cast))
+            check(self.store, stage.cast)
+            outcome = (actors[0].said, actors[1].said, digest(self.store, stage.cast))
             self.orders[first, second] = outcome
             self.moments[first, second] = actors[0].gate.count
         return self.orders[first, second]
@@ -72,13 +87,15 @@ class Theatre:
         orders = [self.order(first, second)]
         said_first, said_second, seen = self.order(second, first)
         orders.append((said_second, said_first, seen))
-        one, two, cast = self.actions(first, second)
+        one, two, stage = self.actions(first, second)
         actors = list(together(self.driver, one, two, moment))
         check_actors(actors)
-        check(self.store, cast)
-        outcome = (actors[0].said, actors[1].said, digest(self.store, cast))
+        check(self.store, stage.cast)
+        outcome = (actors[0].said, actors[1].said, digest(self.store, stage.cast))
         if not SEVERAL & {first, second} and outcome not in orders:
             raise AssertionError(explain(outcome, orders))
+        if ASKED is not None:
+            check_that_it_goes_on(stage.world, stage.cast)
         return actors
 
 

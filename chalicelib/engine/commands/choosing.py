@@ -9,7 +9,7 @@ from enum import StrEnum
 from chalicelib.engine.access import choose_owner, find_backfill, find_job, require
 from chalicelib.engine.filters import Candidate, JobFilter, Selection
 from chalicelib.engine.ports import Reader
-from chalicelib.model.errors import Forbidden, InvalidInput, Problem
+from chalicelib.model.errors import Forbidden, InvalidInput, NotFound, Problem
 from chalicelib.model.instance import Instance
 from chalicelib.model.instants import format_instant
 from chalicelib.model.principal import Principal
@@ -189,6 +189,8 @@ def _job_ids(
     found = [find_job(reader, principal, ref) for ref in choice.jobs]
     for job in found:
         require(principal, job.owner, Role.OPERATOR)
+        if choice.owner not in (None, job.owner):
+            raise NotFound(f"{choice.owner} has no job {job.name!r}; it is {job.owner}'s")
     named = frozenset(job.id for job in found)
     if not choice.tags:
         return named

@@ -150,7 +150,8 @@ def _command(
 ) -> None:
     given = {name: value for name, value in body.items() if value is not None}
     if is_many(job, choice) or job is None:
-        change_jobs(session, verb, choice, each_by_post(session, verb, given))
+        also = ("SUSPENDED",) if "until" in given else ()  # to move the end of their suspension
+        change_jobs(session, verb, choice, each_by_post(session, verb, given), also=also)
         return
     document = session.api.post(path("jobs", job, verb), given)
     emit(session, document, lambda screen: [_now_is(document, screen)])

@@ -65,13 +65,18 @@ def is_many(job: str | None, choice: Mapping[str, Any]) -> bool:
 
 
 def change_jobs(
-    session: Session, verb: str, choice: Mapping[str, Any], change: Callable[[str], Document]
+    session: Session,
+    verb: str,
+    choice: Mapping[str, Any],
+    change: Callable[[str], Document],
+    *,
+    also: tuple[str, ...] = (),
 ) -> None:
     """List those that the verb is for, ask, and do it to each; ``change`` takes a job's id.
 
-    One that is refused does not hold up the others.
+    ``also``: further states in which it is asked for now. One that is refused does not hold up the others.
     """
-    found = _chosen(session, verb, choice)
+    found = _chosen(session, (*_APPLIES[verb], *also), choice)
     if choice["dry_run"]:
         emit(session, found, lambda screen: _count_lines(verb, found, screen))
         return
@@ -92,9 +97,9 @@ def change_jobs(
         raise failures[-1]
 
 
-def _chosen(session: Session, verb: str, choice: Mapping[str, Any]) -> Document:
+def _chosen(session: Session, states: tuple[str, ...], choice: Mapping[str, Any]) -> Document:
     query = {
-        "state": list(_APPLIES[verb]),
+        "state": list(states),
         "name": choice["name"],
         "group": choice["group"],
         "tag": [f"{name}={value}" for name, value in tags_of(choice["tags"]).items()],
