@@ -84,9 +84,19 @@ def _nominal(api: Client, job: str, when: str) -> str:
     found = _between(api, {"job": document["id"]}, ms)
     if not found:
         raise Missing(
-            f"job {job} has no instance of {when}", hint=f"noonday instance list --job {job}"
+            f"job {job} has no instance of {when}{_why_none(api, document['id'], ms)}",
+            hint=f"noonday instance list --job {job}",
         )
     return str(found[0]["id"])
+
+
+def _why_none(api: Client, job_id: str, ms: int) -> str:
+    """What was skipped or purged is known to have been."""
+    try:
+        page = api.get(path("jobs", job_id, "skips"), {"from": ms, "to": ms + 1, "limit": 1})
+    except Missing:
+        return ""
+    return "".join(f": {each.get('because')}" for each in page["items"][:1])
 
 
 def _beginning(api: Client, reference: str) -> str:

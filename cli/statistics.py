@@ -37,7 +37,7 @@ def tally_lines(tally: Document, screen: Screen) -> Iterator[str]:
         spread = tally.get(key) or {}
         if spread.get("count"):
             yield _fact(title, _spread(spread))
-    for title, key in (("skipped", "skipped"), ("skip ranges", "skip_ranges")):
+    for title, key in (("skipped", "skipped"), ("never made", _passed_over(tally))):
         reasons = tally.get(key) or {}
         if reasons:
             yield _fact(title, ", ".join(f"{count} {why}" for why, count in reasons.items()))
@@ -66,6 +66,11 @@ def _times(row: Document) -> str:
     return f"{count}+" if row.get("more") else str(count)
 
 
+def _passed_over(tally: Document) -> str:
+    """Nominal times say more than ranges; an older server tells only of these."""
+    return "skip_times" if tally.get("skip_times") else "skip_ranges"
+
+
 def rate(tally: Document) -> str:
     """Rounded towards the truth: only all is 100 %, and only none is 0 %."""
     share = tally.get("success_rate")
@@ -89,7 +94,7 @@ def _groups(document: Document, screen: Screen) -> Iterator[str]:
         Column("95 %", lambda row: _time(row, "duration", "p95_ms"), right=True),
         Column("LATE", lambda row: _time(row, "lateness", "median_ms"), right=True, spare=True),
         Column("95 %", lambda row: _time(row, "lateness", "p95_ms"), right=True, spare=True),
-        Column("SKIP RANGES", _ranges, right=True, spare=True),
+        Column("NEVER MADE", _never_made, right=True, spare=True),
     ]
     rows = document.get("groups") or []
     if not rows and screen.is_terminal:
@@ -104,6 +109,10 @@ def _basis(document: Document, screen: Screen) -> Iterator[str]:
     sample = document.get("sample") or {}
     window = f"{moment(document.get('from_ms'), screen)} to {moment(document.get('to_ms'), screen)}"
     yield _fact("nominal", window)
+    if document.get("by") == "day":
+        yield _fact("days", f"of {document.get('days_of') or 'UTC'}")
+    if document.get("skip_times_cut"):
+        yield _fact("never made", "there are more than were counted")
     if sample.get("cut"):
         since = moment(sample.get("oldest_ms"), screen)
         yield _fact(
@@ -141,6 +150,6 @@ def _time(row: Document, key: str, which: str) -> str:
     return span(ms) if isinstance(ms, int) else ""
 
 
-def _ranges(row: Document) -> str:
-    total = sum((row.get("skip_ranges") or {}).values())
+def _never_made(row: Document) -> str:
+    total = sum((row.get(_passed_over(row)) or {}).values())
     return str(total) if total else ""

@@ -188,6 +188,11 @@ class InstancesQuery(PageQuery):
     to: Instant | None = Field(None, description="to here, exclusive")
 
 
+class SkipsQuery(PageQuery):
+    from_: Instant | None = Field(None, alias="from", description="Ranges that end after this")
+    to: Instant | None = Field(None, description="and begin before this")
+
+
 class StatisticsQuery(Query):
     by: Literal["job", "owner", "day"] | None = Field(
         None, description="Also told apart by this; a day is one of UTC"

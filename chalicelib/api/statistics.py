@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Literal
 
 from chalice.app import Response
 from pydantic import Field
@@ -12,7 +12,7 @@ from chalicelib.api.call import Call
 from chalicelib.api.documents import Answer, MaybeMs, MaybeTime, Ms, Time, twins
 from chalicelib.api.paging import read_cursor, write_cursor
 from chalicelib.api.rendering import answer
-from chalicelib.api.requests import PageQuery, StatisticsQuery
+from chalicelib.api.requests import SkipsQuery, StatisticsQuery
 from chalicelib.api.resource import Resource
 from chalicelib.api.words import SKIPPED_BECAUSE
 from chalicelib.engine import history
@@ -48,6 +48,9 @@ class TallyDocument(Answer):
     skip_ranges: dict[str, int] = Field(
         description="Ranges of nominal times without an instance that touch the window, by reason"
     )
+    skip_times: dict[str, int] = Field(
+        description="Nominal times of the window in such ranges, by reason; 10,000 at most, of the newest"
+    )
 
 
 class GroupDocument(TallyDocument):
@@ -74,12 +77,14 @@ class StatisticsDocument(Answer):
     """How well things went in a window of nominal time."""
 
     by: By | None
+    days_of: Literal["UTC"] = Field("UTC", description="Days are those of this zone")
     from_ms: Ms
     from_time: Time
     to_ms: Ms
     to_time: Time
     sample: SampleDocument
     total: TallyDocument
+    skip_times_cut: bool = Field(description="More times were skipped than were counted")
     failures_in_a_row: int | None = Field(
         description="Of one job: how many of the newest failed since the last success"
     )
@@ -128,15 +133,19 @@ def job_statistics(call: Call, query: StatisticsQuery) -> Response:
 
 
 @resource.route("GET", "/jobs/{job_id}/skips", {200: SkipPage}, refusals=UNSEEN)
-def job_skips(call: Call, query: PageQuery) -> Response:
+def job_skips(call: Call, query: SkipsQuery) -> Response:
     """The ranges of a job's nominal times that have no instance, and why; the newest first.
 
     `nominal_times` counts them up to 1,000 a range; `more` says that there are more.
     """
     cursor = read_cursor(query.next)
-    before_ms = None if cursor is None else int(cursor, 16)
     job, page = history.skips(
-        call.engine, call.principal, call.job_ref, before_ms=before_ms, limit=query.limit
+        call.engine,
+        call.principal,
+        call.job_ref,
+        from_ms=query.from_ or 0,
+        before_ms=query.to if cursor is None else int(cursor, 16),
+        limit=query.limit,
     )
     items = [
         SkipRangeDocument(
@@ -173,6 +182,7 @@ def _statistics(call: Call, query: StatisticsQuery, job_ref: str | None) -> Resp
             **twins(oldest=found.oldest_ms),
         ),
         total=TallyDocument(**_tally(found.total)),
+        skip_times_cut=found.skip_times_cut,
         failures_in_a_row=found.failures_in_a_row if job_ref is not None else None,
         groups=[GroupDocument(**_key(key, told), **_tally(tally)) for key, tally in found.groups],
         groups_left_out=found.left_out,

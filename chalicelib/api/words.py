@@ -14,5 +14,5 @@ SKIPPED_BECAUSE: Mapping[str, str] = {
     Reason.CATCH_UP_NONE: "policies.catch_up takes nothing of what piled up",
     Reason.CATCH_UP_WINDOW: "they were older than policies.catch_up.window",
     Reason.QUOTA: "the owner had as many instances waiting as it may have",
-    Reason.PURGED: "their instances were purged, as policies.retention says; they may have run",
+    Reason.PURGED: "the records were purged, as the retention says; they may have run",
 }

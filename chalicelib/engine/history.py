@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from chalicelib.engine.access import find_job
 from chalicelib.engine.engine import Engine
 from chalicelib.engine.filters import StatisticsFilter
 from chalicelib.engine.ports import Reader
-from chalicelib.engine.statistics import SAMPLE, By, Sample, Statistics, summarise
+from chalicelib.engine.statistics import SAMPLE, By, Sample, Skipped, Statistics, summarise
 from chalicelib.engine.views import Page
 from chalicelib.model.calendar import read_snapshot
 from chalicelib.model.errors import InvalidInput, NotFound, Problem
@@ -25,7 +25,9 @@ DAY_MS = 86_400_000
 WINDOW_MS = 7 * DAY_MS
 MINUTE_MS = 60_000
 COUNTED = 1000
-"""So many nominal times of a range are counted; of a page of ranges ten times as many."""
+"""So many nominal times of a range are counted; of a page of ranges, and in statistics, ten times as many."""
+REVISIONS = 200
+"""Of so many revisions of jobs the skipped times are counted in statistics."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,9 @@ def statistics(
             to_ms=to_ms,
             limit=SAMPLE + 1,
         )
-        told = summarise(_sample(reader, wanted, principal), asked.by, from_ms)
+        sample = _sample(reader, wanted, principal)
+        sample = replace(sample, skipped=_with_times(reader, sample.skipped, from_ms, to_ms))
+        told = summarise(sample, asked.by, from_ms)
         jobs = [key for key, _ in told.groups] if asked.by is By.JOB else []
         return Answer(asked.by, from_ms, to_ms, told, reader.job_names(jobs) if jobs else {})
 
@@ -86,6 +90,32 @@ def _sample(reader: Reader, wanted: StatisticsFilter, principal: Principal) -> S
         reader.unfinished(wanted, principal.sees),
         reader.skipped(wanted, principal.sees) if scheduled else (),
     )
+
+
+def _with_times(
+    reader: Reader, skipped: Sequence[Skipped], from_ms: int, to_ms: int
+) -> Sequence[Skipped]:
+    """With the nominal times in the window, of the newest ranges first, as far as they are counted."""
+    newest = sorted(skipped, key=lambda one: one.span.from_ms, reverse=True)
+    keys = list(dict.fromkeys((one.job_id, one.span.revision) for one in newest))[:REVISIONS]
+    wanted = frozenset(keys)
+    known = timetables(
+        reader, [one.span for one in newest if (one.job_id, one.span.revision) in wanted]
+    )
+    left = 10 * COUNTED
+    found = []
+    for one in newest:
+        timetable = known.get((one.job_id, one.span.revision))
+        if timetable is None or left <= 0:
+            found.append(replace(one, more=True))
+            continue
+        span = replace(
+            one.span, from_ms=max(one.span.from_ms, from_ms), to_ms=min(one.span.to_ms, to_ms)
+        )
+        times = tuple(islice(_within(timetable, span), left + 1))
+        found.append(replace(one, times=times[:left], more=len(times) > left))
+        left -= len(times)
+    return found
 
 
 def _window(asked: Asked, now_ms: int) -> tuple[int, int]:
@@ -120,10 +150,13 @@ def skips(
     principal: Principal,
     job_ref: str,
     *,
+    from_ms: int = 0,
     before_ms: int | None = None,
     limit: int = 50,
 ) -> tuple[Job, Page[SkipView]]:
     """The job's skip ranges, the newest first, with what they hold. The cursor is a range's begin, as an id.
+
+    Those that begin before ``before_ms`` and end after ``from_ms``.
 
     Raises:
         NotFound: there is no such job for this principal.
@@ -132,7 +165,10 @@ def skips(
     def work(reader: Reader) -> tuple[Job, Page[SkipView]]:
         job = find_job(reader, principal, job_ref)
         before = 1 << 52 if before_ms is None else before_ms
-        rows = reader.skip_page(job.id, before, limit + 1)
+        found = reader.skip_page(job.id, before, limit + 1)
+        rows = [
+            one for one in found if one.to_ms > from_ms
+        ]  # they never overlap: the rest is older
         shown = rows[:limit]
         following = f"{shown[-1].from_ms:032x}" if len(rows) > limit else None
         return job, Page(_counted(shown, timetables(reader, shown)), following)
@@ -140,8 +176,8 @@ def skips(
     return engine.store.read(work)
 
 
-def timetables(reader: Reader, ranges: Sequence[SkipRange]) -> Mapping[int, Timetable]:
-    """By revision, of one job's ranges; one that this version cannot read is missing."""
+def timetables(reader: Reader, ranges: Sequence[SkipRange]) -> Mapping[tuple[str, int], Timetable]:
+    """By job and revision of the ranges; one that this version cannot read is missing."""
     keys = {(one.job_id, one.revision) for one in ranges}
     texts = reader.definitions(keys) if keys else {}
     snapshots = reader.revision_calendars(keys) if keys else {}
@@ -150,17 +186,19 @@ def timetables(reader: Reader, ranges: Sequence[SkipRange]) -> Mapping[int, Time
         try:
             schedule = read_definition(text).schedule
             calendars = read_snapshot(snapshots.get(key), schedule.exclude)
-            found[key[1]] = compile_excluding(schedule, calendars, submitted_ms=0)
+            found[key] = compile_excluding(schedule, calendars, submitted_ms=0)
         except (ValueError, KeyError, InvalidInput):
             continue
     return found
 
 
-def _counted(ranges: Sequence[SkipRange], known: Mapping[int, Timetable]) -> Sequence[SkipView]:
+def _counted(
+    ranges: Sequence[SkipRange], known: Mapping[tuple[str, int], Timetable]
+) -> Sequence[SkipView]:
     left = 10 * COUNTED
     views = []
     for one in ranges:
-        timetable = known.get(one.revision)
+        timetable = known.get((one.job_id, one.revision))
         if timetable is None or one.reason == Reason.PURGED or left <= 0:
             views.append(SkipView(one, None))
             continue

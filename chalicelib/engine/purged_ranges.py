@@ -23,13 +23,14 @@ def marked(
     job_id: str,
     around: Sequence[SkipRange],
     times: Sequence[Gone],
-    known: Mapping[int, Timetable],
+    known: Mapping[tuple[str, int], Timetable],
 ) -> Sequence[SkipRange]:
     """The ranges that take the place of ``around``: with those times in ranges of reason PURGED.
 
     A range that says that a time was skipped gives it up: its instance had been backfilled. What lies
     between two purged times with no other range becomes one range with them, so that ranges do not grow
-    with the years. ``known``: timetables by revision; what is left of a range without a nominal time goes.
+    with the years. ``known``: timetables by job and revision; what is left of a range without a nominal
+    time goes.
     """
     new = [
         SkipRange(job_id, one.nominal_ms, one.nominal_ms + 1, Reason.PURGED, one.revision, one.run)
@@ -44,14 +45,14 @@ def marked(
 
 
 def _without(
-    span: SkipRange, times: Sequence[Gone], known: Mapping[int, Timetable]
+    span: SkipRange, times: Sequence[Gone], known: Mapping[tuple[str, int], Timetable]
 ) -> Iterator[SkipRange]:
     inside = [one.nominal_ms for one in times if span.from_ms <= one.nominal_ms < span.to_ms]
     if not inside:
         yield span
         return
     begins = [span.from_ms, *(at + 1 for at in inside)]
-    timetable = known.get(span.revision)
+    timetable = known.get((span.job_id, span.revision))
     for first, end in zip(begins, [*inside, span.to_ms], strict=True):
         if first < end and _has_times(timetable, first, end):
             yield replace(span, from_ms=first, to_ms=end)

@@ -165,7 +165,13 @@ def artifact(
     path = runs[-1].log_path if which == "log" else runs[-1].result_path
     if path is None:
         raise NotFound(f"run {runs[-1].number} of this instance ({runs[-1].state}) left no {which}")
-    return path, engine.artifacts.read(path)
+    try:
+        return path, engine.artifacts.read(path)
+    except NotFound:
+        raise NotFound(
+            f"run {runs[-1].number} of this instance ({runs[-1].state}) wrote its {which} to {path}, "
+            "and there is no such file any more: it was removed, or is on another machine"
+        ) from None
 
 
 def calendars(

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from itertools import groupby
 
 from chalicelib.model.job import SkipRange
 from chalicelib.model.states import InstanceKind, InstanceState, Reason
@@ -58,10 +59,12 @@ class Unfinished:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A skip range, and whose it is."""
+    """A skip range, and whose it is. ``times``: its nominal times in the window; ``more``: and others."""
 
     owner: str
     span: SkipRange
+    times: tuple[int, ...] = ()
+    more: bool = False
 
     @property
     def job_id(self) -> str:
@@ -102,7 +105,8 @@ class Tally:
 
     ``duration``: from begin to end. ``wait``: from the creation of the run to its launch. ``lateness``:
     from nominal time to begin, of scheduled instances in their first run. ``skipped``: skipped instances
-    by reason; ``skip_ranges``: ranges of nominal times without an instance, by reason.
+    by reason; ``skip_ranges``: ranges of nominal times without an instance, by reason, and
+    ``skip_times``: how many nominal times are in them.
     """
 
     finished: int = 0
@@ -113,6 +117,7 @@ class Tally:
     lateness: Spread = Spread()
     skipped: Mapping[str, int] = field(default_factory=dict)
     skip_ranges: Mapping[str, int] = field(default_factory=dict)
+    skip_times: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +125,7 @@ class Statistics:
     """``groups``: by key, those with most instances where there are too many; ``left_out`` counts the others.
 
     ``failures_in_a_row``: how many of the newest have failed since the last success.
+    ``skip_times_cut``: more times were skipped than were counted.
     ``oldest_ms``: the nominal time of the oldest one in the sample.
     """
 
@@ -130,6 +136,7 @@ class Statistics:
     cut: bool
     oldest_ms: int | None
     failures_in_a_row: int
+    skip_times_cut: bool
 
 
 def summarise(sample: Sample, by: By | None, from_ms: int) -> Statistics:
@@ -145,6 +152,7 @@ def summarise(sample: Sample, by: By | None, from_ms: int) -> Statistics:
         cut=sample.cut,
         oldest_ms=min((one.nominal_ms for one in finished), default=None),
         failures_in_a_row=_failures_in_a_row(finished),
+        skip_times_cut=any(one.more for one in sample.skipped),
     )
 
 
@@ -170,11 +178,23 @@ def _grouped(sample: Sample, by: By, from_ms: int) -> Mapping[str, Sample]:
     for waiting in sample.unfinished:
         unfinished.setdefault(key(waiting), []).append(waiting)
     for span in sample.skipped:
-        skipped.setdefault(key(span), []).append(span)
+        for piece in _by_day(span) if by is By.DAY else (span,):
+            skipped.setdefault(key(piece), []).append(piece)
     return {
         name: Sample(finished.get(name, ()), unfinished.get(name, ()), skipped.get(name, ()))
         for name in {**finished, **unfinished, **skipped}
     }
+
+
+def _by_day(span: Skipped) -> Iterable[Skipped]:
+    """A suspension of a week is one of each of its days."""
+    if not span.times:
+        return (span,)
+    return [
+        replace(span, span=replace(span.span, from_ms=times[0]), times=times)
+        for _, some in groupby(span.times, key=lambda at: at // DAY_MS)
+        for times in [tuple(some)]
+    ]
 
 
 def _tally(sample: Sample) -> Tally:
@@ -194,7 +214,16 @@ def _tally(sample: Sample) -> Tally:
         lateness=_spread(_latenesses(sample.finished)),
         skipped=_by_count(skipped),
         skip_ranges=_by_count(Counter(one.span.reason for one in sample.skipped)),
+        skip_times=_by_count(_times(sample.skipped)),
     )
+
+
+def _times(skipped: Iterable[Skipped]) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for one in skipped:
+        if one.times:
+            counts[one.span.reason] += len(one.times)
+    return counts
 
 
 def _durations(finished: Iterable[Finished]) -> Iterable[int]:

@@ -64,7 +64,17 @@ def test_skip_ranges_tell_why_and_how_many(
     job = submitted(schedule=past, policies={"catch_up": "none"})
     assert api.get(f"/jobs/{name}/skips") == {"items": [], "next": None}
     api("POST", f"/jobs/{name}/schedule", {})
+    api("POST", "/clock", {"advance": "PT1S"})  # answers when the sweep is done
     [span] = api.get(f"/jobs/{name}/skips?limit=1")["items"]
     assert (span["job"], span["job_id"]) == (name, job["id"])
     assert (span["reason"], span["nominal_times"], span["more"]) == ("CATCH_UP_NONE", 12, False)
     assert "catch_up" in span["because"]
+    ahead = api.get(f"/jobs/{name}/skips?from=2025-12-31T11:00:00Z&to=2026-01-01T00:00:00Z")
+    assert len(ahead["items"]) == 1
+    assert api.get(f"/jobs/{name}/skips?to=2025-12-30T00:00:00Z")["items"] == []
+    assert api.get(f"/jobs/{name}/skips?from=2099-01-01T00:00:00Z")["items"] == []
+    window = "from=2025-12-31T03:00:00Z&to=2025-12-31T09:00:00Z"
+    stats = api.get(f"/jobs/{name}/stats?{window}&by=day")
+    assert stats["total"]["skip_times"] == {"CATCH_UP_NONE": 6}
+    assert (stats["skip_times_cut"], stats["days_of"]) == (False, "UTC")
+    assert [group["skip_times"] for group in stats["groups"]] == [{"CATCH_UP_NONE": 6}]

@@ -44,13 +44,13 @@ def test_neighbours_become_one_range_with_the_highest_run() -> None:
 
 
 def test_a_time_that_had_been_skipped_and_was_backfilled_is_purged_and_not_skipped() -> None:
-    found = marked(JOB, [skipped(0, 10)], gone(4, 5), {1: timetable()})
+    found = marked(JOB, [skipped(0, 10)], gone(4, 5), {(JOB, 1): timetable()})
     assert [(one.from_ms, one.to_ms, one.reason) for one in found] == [
         (at(0), at(4), "SUSPENDED"),
         (at(4), at(5) + 1, "PURGED"),
         (at(5) + 1, at(10), "SUSPENDED"),
     ]
-    [whole] = marked(JOB, [skipped(0, 3)], gone(0, 1, 2), {1: timetable()})
+    [whole] = marked(JOB, [skipped(0, 3)], gone(0, 1, 2), {(JOB, 1): timetable()})
     assert (whole.from_ms, whole.to_ms, whole.reason) == (at(0), at(2) + 1, "PURGED")
 
 
@@ -67,7 +67,7 @@ def test_each_minute_keeps_its_reason_unless_it_was_purged(
         skipped(first, end, "PURGED" if old else "SUSPENDED", 2 if old else None)
         for (first, end), old in zip(list(pairwise(edges))[::2], are_purged, strict=False)
     ]
-    found = list(marked(JOB, around, gone(*sorted(purged)), {1: timetable()}))
+    found = list(marked(JOB, around, gone(*sorted(purged)), {(JOB, 1): timetable()}))
     assert all(one.to_ms <= two.from_ms for one, two in pairwise(found))
     for minute in range(61):
         then = [one.reason for one in around if one.from_ms <= at(minute) < one.to_ms]

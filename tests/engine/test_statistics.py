@@ -94,3 +94,14 @@ def test_a_series_of_failures_ends_at_the_last_success() -> None:
     states = ["FAILED", "KILLED", "TIMED_OUT", "SUCCEEDED", "FAILED"]
     rows = [replace(ENDED, state=s, nominal_ms=NOON - n * MINUTE) for n, s in enumerate(states)]
     assert summarise(Sample(rows), None, 0).failures_in_a_row == 2
+
+
+def test_skipped_times_are_counted_each_on_its_day() -> None:
+    """Two days at noon and a third that nobody counted."""
+    span = SkipRange("a" * 32, NOON - 9 * DAY, NOON + 9 * DAY, "SUSPENDED", 1)
+    week = Skipped("red", span, (NOON - DAY, NOON, NOON + MINUTE), more=True)
+    told = summarise(Sample([], [], [week]), By.DAY, 0)
+    assert [tally.skip_times for _, tally in told.groups] == [{"SUSPENDED": 1}, {"SUSPENDED": 2}]
+    assert told.total.skip_times == {"SUSPENDED": 3}
+    assert told.total.skip_ranges == {"SUSPENDED": 1}
+    assert told.skip_times_cut

@@ -123,20 +123,25 @@ def _last(session: Session, job_id: object, count: int) -> list[dict[str, Any]]:
     "skips",
     examples="""
         noonday job skips daily-revenue
+        noonday job skips daily-revenue --from 30d
         noonday job skips daily-revenue --all -o json
     """,
 )
 @job_argument
+@span_options
 @paging_options
 @click.pass_obj
-def skips(session: Session, /, job: str, **paging: Any) -> None:
+def skips(
+    session: Session, /, job: str, since: str | None, until: str | None, **paging: Any
+) -> None:
     """List what has no instance, and why.
 
     These are ranges of nominal times, the newest first: what a suspension or an outage skipped, what a
     policy did not take, and whose record was purged. Single instances that were skipped are in
     noonday instance list --state SKIPPED.
     """
-    page = page_of(session.api, path("jobs", job, "skips"), {}, paging)
+    query = {"from": past(session.api, since), "to": past(session.api, until)}
+    page = page_of(session.api, path("jobs", job, "skips"), query, paging)
     emit(session, page, lambda screen: skip_table(page, screen))
     say_more(session, page)
 
