@@ -232,13 +232,13 @@ def _in_queue_of_group(instance: Instance, group: Group | None, now_ms: int) -> 
 
 
 def _asked_for(instance: Instance, suspension: Suspension | None) -> bool:
-    """Whether a person wants it although the job is suspended: a trigger, or a rerun since then."""
+    """Whether a person wants it although the job is suspended: a trigger, or a rerun since then, with all
+    that its retries take."""
     if instance.backfill is not None:
         return False
     if instance.kind is InstanceKind.MANUAL or suspension is None:
         return instance.kind is InstanceKind.MANUAL
-    is_rerun = instance.run > 1 and instance.attempt == 1 and instance.launch_attempt == 1
-    return is_rerun and instance.run_created_ms >= suspension.since_ms
+    return instance.asked_ms is not None and instance.asked_ms >= suspension.since_ms
 
 
 def _held(instance: Instance, reason: Reason, wake_ms: int | None) -> Instance:

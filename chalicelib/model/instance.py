@@ -65,6 +65,7 @@ class Instance:
     ``overlap`` and ``max_active`` stand in for the definition's where they are given. ``group``: the
     concurrency group, and ``place`` in it. ``checks``, ``checked_ms`` and ``findings_json``: how often its
     prerequisites were looked at since its run was created, when last, and what was found.
+    ``asked_ms``: when a person asked for it to be run again, last; its retries are asked for with it.
     """
 
     id: str
@@ -91,6 +92,7 @@ class Instance:
     checks: int = 0
     checked_ms: int | None = None
     findings_json: str | None = None
+    asked_ms: int | None = None
     claim: Claim = Claim()
     stop: Stop | None = None
     external_id: str | None = None

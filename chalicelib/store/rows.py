@@ -219,7 +219,8 @@ def instance_of(row: Row) -> Instance:
      wake_ms, deadline_ms, active, epoch, lease_ms, claims, stop_kind, stop_by, stop_reason, stop_ms,
      external_id, external_url, handle, result_path, log_path, error, waiting_on, created_ms,
      run_created_ms, ready_ms, launched_ms, started_ms, ended_ms, tzdata, backfill, overlap, max_active,
-     group, place, checks, checked_ms, findings, launch_attempt) = row  # fmt: skip
+     group, place, checks, checked_ms, findings, launch_attempt,
+     asked_ms) = row  # fmt: skip
     return Instance(
         id=id_,
         job_id=job_id,
@@ -263,6 +264,7 @@ def instance_of(row: Row) -> Instance:
         checked_ms=checked_ms,
         findings_json=findings,
         launch_attempt=launch_attempt,
+        asked_ms=asked_ms,
     )
 
 
@@ -314,6 +316,7 @@ def instance_row(instance: Instance) -> JsonRow:
         "checked_ms": instance.checked_ms,
         "findings": instance.findings_json,
         "launch_attempt": instance.launch_attempt,
+        "asked_ms": instance.asked_ms,
     }
 
 

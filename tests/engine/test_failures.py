@@ -247,3 +247,36 @@ def test_nominal_times_that_are_due_at_that_moment_are_not_lost(busy: World) -> 
     assert look(busy, job).state is JobState.SUSPENDED
     assert states(busy, job) == ["FAILED", "WAITING", "WAITING"]
     assert skips_of(busy.engine.store, job.id) == []
+
+
+@pytest.mark.parametrize("first", [Failed("once"), Failed("once", retry=True, lost=True)])
+def test_the_retries_of_a_rerun_during_a_suspension_are_asked_for_with_it(
+    world: World, first: Failed
+) -> None:
+    policies = {"retries": {"max_attempts": 2, "delay": "PT30S", "jitter": 0}}
+    job = submit(world, schedule={"every": "P1D"}, policies=policies)
+    world.deliver()
+    [one] = instances_of(world.engine.store, job.id)
+    commands.suspend(world.engine, ADMIN, job.id)
+    world.advance(MINUTE)
+    commands.rerun(world.engine, ADMIN, one.id)
+    world.targets.run_outcomes = [first]
+    world.deliver()
+    commands.suspend(world.engine, ADMIN, job.id, until_ms=world.clock.now + 60 * MINUTE)
+    world.advance(MINUTE)
+    [one] = instances_of(world.engine.store, job.id)
+    assert (one.state, one.run) == (InstanceState.SUCCEEDED, 3)
+
+
+def test_the_retry_of_what_nobody_asked_for_is_held_by_a_suspension(world: World) -> None:
+    policies = {"retries": {"max_attempts": 2, "delay": "PT30S", "jitter": 0}}
+    job = submit(world, schedule={"every": "P1D"}, policies=policies)
+    world.targets.run_outcomes = [Failed("once")]
+    world.deliver()
+    commands.suspend(world.engine, ADMIN, job.id)
+    world.advance(5 * MINUTE)
+    [one] = instances_of(world.engine.store, job.id)
+    assert (one.state, one.reason) == (InstanceState.WAITING, "JOB_SUSPENDED")
+    commands.resume(world.engine, ADMIN, job.id)
+    world.advance(MINUTE)
+    assert instances_of(world.engine.store, job.id)[0].state is InstanceState.SUCCEEDED

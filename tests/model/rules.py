@@ -332,9 +332,11 @@ class Model:
         if job.state == "SUSPENDED" and job.until is not None and job.until < now:
             job.release(now)
             job.state = "SCHEDULED"
-        since = job.since if job.state == "SUSPENDED" else now
-        job.state, job.since, job.until = "SUSPENDED", since, until
-        job.hold()
+        again = job.state == "SUSPENDED"
+        job.state, job.until = "SUSPENDED", until
+        if not again:
+            job.since = now
+            job.hold()
         return True
 
     def _resume(self, job: Job, now: int, *, catch_up: str | None = None) -> bool:
@@ -565,7 +567,6 @@ class Model:
             return
         one.attempt += not of_launch
         one.launch_attempt = one.launch_attempt + 1 if of_launch else 1
-        one.asked = None
         self._next_run(one, "RETRY", now)
         one.due = one.since = now + one.policies.delay * 2 ** (tried - 1)
         one.deadline = one.due + one.policies.wait

@@ -57,6 +57,7 @@ def run_again(job: Job, instance: Instance, now: int, *, original: bool) -> Inst
         again,
         attempt=1,
         launch_attempt=1,
+        asked_ms=now,
         backfill=None,
         overlap=None,
         max_active=None,

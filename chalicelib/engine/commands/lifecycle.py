@@ -68,7 +68,8 @@ def suspend(
         present = job.suspension
         if present is not None and suspended_until(job, now) < now:  # no sweep has seen its end yet
             job, present = released(tx, job, now).job, None
-        suspend_waiting(tx, job, now)
+        if present is None:  # or else what waits is held, but for what was asked for since
+            suspend_waiting(tx, job, now)
         since_ms = now if present is None else present.since_ms
         why = reason if reason is not None or present is None else present.reason
         held = replace(job, suspension=Suspension(principal.name, why, since_ms, until_ms))

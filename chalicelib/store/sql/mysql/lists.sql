@@ -97,7 +97,8 @@ JSON_TABLE(:rows, '$[*]' COLUMNS (
          checks INT PATH '$.checks',
          checked_ms BIGINT PATH '$.checked_ms',
          findings MEDIUMTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$.findings',
-         launch_attempt INT PATH '$.launch_attempt')) AS n
+         launch_attempt INT PATH '$.launch_attempt',
+         asked_ms BIGINT PATH '$.asked_ms')) AS n
 
 -- fragment: run_rows(rows)
 JSON_TABLE(:rows, '$[*]' COLUMNS (

@@ -27,7 +27,8 @@ UPDATE @instance_rows(:rows) STRAIGHT_JOIN scheduler_job_instances i @by_primary
        i.parameters = n.parameters, i.backfill = n.backfill, i.overlap = n.overlap,
        i.max_active = n.max_active, i.grp = n.grp,
        i.place = n.place, i.checks = n.checks, i.checked_ms = n.checked_ms,
-       i.findings = n.findings, i.launch_attempt = n.launch_attempt
+       i.findings = n.findings, i.launch_attempt = n.launch_attempt,
+       i.asked_ms = n.asked_ms
 
 -- name: wake_queued
 -- As a subquery MariaDB would look at every row of the table, and lock it; without the whole key it sorts.

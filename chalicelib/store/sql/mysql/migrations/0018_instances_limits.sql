@@ -10,6 +10,7 @@ ALTER TABLE scheduler_job_instances
   ADD COLUMN checked_ms BIGINT,
   ADD COLUMN findings MEDIUMTEXT,
   ADD COLUMN launch_attempt INT NOT NULL DEFAULT 1,
+  ADD COLUMN asked_ms BIGINT,
   ADD KEY scheduler_job_instances_backfill (backfill, state, nominal_ms),
   ADD KEY scheduler_job_instances_group (owner, grp, place, nominal_ms),
   ADD KEY scheduler_job_instances_owner_state (owner, state, id);

@@ -9,6 +9,7 @@ ALTER TABLE scheduler_job_instances ADD COLUMN checks INTEGER NOT NULL DEFAULT 0
 ALTER TABLE scheduler_job_instances ADD COLUMN checked_ms INTEGER;
 ALTER TABLE scheduler_job_instances ADD COLUMN findings TEXT;
 ALTER TABLE scheduler_job_instances ADD COLUMN launch_attempt INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE scheduler_job_instances ADD COLUMN asked_ms INTEGER;
 CREATE INDEX IF NOT EXISTS scheduler_job_instances_backfill ON scheduler_job_instances (backfill, state, nominal_ms);
 CREATE INDEX IF NOT EXISTS scheduler_job_instances_group ON scheduler_job_instances (owner, grp, place, nominal_ms);
 CREATE INDEX IF NOT EXISTS scheduler_job_instances_owner_state ON scheduler_job_instances (owner, state, id);
