@@ -7,7 +7,7 @@ from typing import Any, cast
 from chalice.app import Chalice, CloudWatchEvent, Rate, SQSEvent
 
 from chalicelib import api, cloud
-from chalicelib.events import alarm, launching
+from chalicelib.events import alarm, delivering, launching
 from chalicelib.events.alarm import Context
 from chalicelib.settings import environment, queue_name
 
@@ -40,3 +40,8 @@ def work(event: SQSEvent) -> dict[str, Any]:
 @app.on_sqs_message(queue=queue_name(environment(), "check"), batch_size=1)
 def check(event: SQSEvent) -> dict[str, Any]:
     return launching.check(event)
+
+
+@app.on_sqs_message(queue=queue_name(environment(), "deliver"), batch_size=1)
+def deliver(event: SQSEvent) -> dict[str, Any]:
+    return delivering.deliver(event)

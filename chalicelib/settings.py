@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import json
 import os
@@ -50,8 +51,13 @@ SETTINGS: Mapping[str, tuple[str | None, str]] = {
     "NOONDAY_RUNS": (".noonday/runs", "the directory where process targets keep output and status"),
     "NOONDAY_HTTP_ALLOW": (
         "",
-        "private hosts or networks that http targets may call, separated by commas",
+        "private hosts or networks that http targets and webhooks may call, separated by commas",
     ),
+    "NOONDAY_WEBHOOK_SECRETS": (
+        None,
+        'what signs notifications: whsec_… texts; or JSON, {"owner or *": ["whsec_…"]}; or a file',
+    ),
+    "NOONDAY_URL": (None, "where others reach this server; links in notifications lead there"),
     "NOONDAY_TARGETS_ALLOW": (
         None,
         "what jobs may launch and look at on AWS: a JSON list of {owner, kind, resource, role}, or a file",
@@ -92,7 +98,7 @@ SETTINGS: Mapping[str, tuple[str | None, str]] = {
     "NOONDAY_LOG": ("info", "debug, info, error or off: which JSON lines go to standard error"),
 }
 
-_OF_THE_CLI = frozenset({"NOONDAY_URL", "NOONDAY_OWNER", "NOONDAY_PROFILE", "NOONDAY_OUTPUT"})
+_OF_THE_CLI = frozenset({"NOONDAY_OWNER", "NOONDAY_PROFILE", "NOONDAY_OUTPUT"})
 AUTHS = ("local", "iam", "cognito")
 _IDENTITY = re.compile(r"(role|user|group):(\d{12}:)?[a-z0-9][\w.@+=,-]*")
 _CONNECTION = re.compile(r"NOONDAY_CONNECTION_([A-Z0-9_]+)")
@@ -101,6 +107,7 @@ AWS_KINDS = (
     *("athena", "aws", "batch", "codebuild", "ecs", "events", "glue", "lambda", "lambda_sync"),
     *("redshift_data", "s3", "sns", "sqs", "step_functions"),
 )
+_SECRET = re.compile(r"whsec_([A-Za-z0-9+/=]+)")
 _HOST = re.compile(r"([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?|\[[0-9a-fA-F:]+\])(:\d{1,5})?")
 
 
@@ -140,6 +147,8 @@ class Settings:
     files: Path
     runs: Path
     http_allow: tuple[str, ...]
+    webhook_secrets: Mapping[str, tuple[str, ...]] = field(repr=False)
+    address: str | None
     targets_allow: tuple[PermittedTarget, ...]
     aws_region: str | None
     queues: str | None
@@ -181,6 +190,8 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         files=Path(_get(environ, "NOONDAY_FILES")),
         runs=Path(_get(environ, "NOONDAY_RUNS")),
         http_allow=tuple(_allowed(_get(environ, "NOONDAY_HTTP_ALLOW"))),
+        webhook_secrets=webhook_secrets(environ.get("NOONDAY_WEBHOOK_SECRETS") or ""),
+        address=_address(environ),
         targets_allow=tuple(permitted(environ.get("NOONDAY_TARGETS_ALLOW") or "[]")),
         aws_region=_region(environ),
         queues=_queues(environ),
@@ -257,6 +268,48 @@ def _allowed(text: str) -> Iterator[str]:
                 "nor a network (10.0.0.0/8)"
             )
         yield entry
+
+
+def webhook_secrets(text: str) -> Mapping[str, tuple[str, ...]]:
+    """By owner, ``*`` for all others. Mistakes are told without repeating a secret."""
+    name = "NOONDAY_WEBHOOK_SECRETS"
+    if text and not text.lstrip().startswith(("whsec_", "{")):
+        path = Path(text)
+        if not path.is_file():
+            raise BadSetting(f"{name} is neither whsec_…, nor JSON, nor a file")
+        text = path.read_text(encoding="utf-8")
+    if not text.strip():
+        return {}
+    if not text.lstrip().startswith("{"):
+        return {"*": _secrets(name, "*", re.split(r"[\s,]+", text.strip()))}
+    try:
+        document = json.loads(text)
+    except ValueError:
+        raise BadSetting(f'{name} is no JSON; write {{"*": ["whsec_…"]}}') from None
+    return {owner: _secrets(name, owner, listed) for owner, listed in document.items()}
+
+
+def _secrets(name: str, owner: str, listed: object) -> tuple[str, ...]:
+    texts = listed if isinstance(listed, list) else [listed]
+    for text in texts:
+        match = _SECRET.fullmatch(text) if isinstance(text, str) else None
+        try:
+            size = len(base64.b64decode(match[1], validate=True)) if match else 0
+        except ValueError:
+            size = 0
+        if not 24 <= size <= 64:
+            raise BadSetting(
+                f"{name}: a secret of {owner} is not whsec_ and 24 to 64 bytes in base64; make one: "
+                "echo whsec_$(head -c 32 /dev/urandom | base64)"
+            )
+    return tuple(str(text) for text in texts)
+
+
+def _address(environ: Mapping[str, str]) -> str | None:
+    address = environ.get("NOONDAY_URL") or None
+    if address is not None and not re.fullmatch(r"https?://[^/?#\s@]+(/[^?#\s]*)?", address):
+        raise BadSetting(f"NOONDAY_URL is {address!r}; write https://noonday.example.com")
+    return address
 
 
 def _region(environ: Mapping[str, str]) -> str | None:

@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 from chalicelib.aws import Aws
 from chalicelib.aws.authorities import authorities_for
 from chalicelib.aws.credentials import iam_password, secret_password
+from chalicelib.channels import ChannelRegistry, Webhook, WebhookSettings
 from chalicelib.engine.engine import Chores, Engine
 from chalicelib.engine.ports import Alarm, Clock, Queue, Stops
 from chalicelib.entropy import SystemChance, SystemIds
@@ -87,6 +88,7 @@ def compose(
         conditions=conditions,
         artifacts=targets,
         stops=transport.stops,
+        channels=ChannelRegistry(Webhook(_webhook_settings(settings), clock)),
         listener=log,
         quotas=settings.quotas,
         chores=Chores(_retention(settings)),
@@ -96,6 +98,14 @@ def compose(
 
 def _retention(settings: Settings) -> Retention:
     return Retention(settings.retention_days * DAY_MS or None, settings.retention_count or None)
+
+
+def _webhook_settings(settings: Settings) -> WebhookSettings:
+    return WebhookSettings(
+        http_allow=settings.http_allow,
+        secrets=settings.webhook_secrets,
+        address=settings.address,
+    )
 
 
 def _target_settings(settings: Settings) -> TargetSettings:

@@ -117,6 +117,7 @@ PARTS: Mapping[str, Part] = {
     "retries-fields": partial(fields_of, definition.Retries),
     "launch-retries-fields": partial(fields_of, definition.LaunchRetries),
     "timeouts-fields": partial(fields_of, definition.Timeouts),
+    "notify-fields": partial(fields_of, definition.Notify),
     "sql-fields": partial(fields_of, SqlTarget),
     "http-fields": partial(fields_of, HttpTarget),
     "process-fields": partial(fields_of, ProcessTarget),

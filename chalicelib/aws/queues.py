@@ -13,7 +13,7 @@ from chalicelib.aws.calling import Caller
 from chalicelib.aws.failures import AwsFailure
 from chalicelib.engine.ports import HandedOut, Lane
 
-TOGETHER: Mapping[Lane, int] = {Lane.LAUNCH: 10, Lane.WORK: 1, Lane.CHECK: 10, Lane.DELIVER: 10}
+TOGETHER: Mapping[Lane, int] = {Lane.LAUNCH: 10, Lane.WORK: 1, Lane.CHECK: 10, Lane.DELIVER: 1}
 """How many travel in one message. A function takes five messages of launches: 50 calls, 16 at once, are made
 within the minute of a claim even when every one takes its ten seconds."""
 ENTRIES = 10  # of one SendMessageBatch

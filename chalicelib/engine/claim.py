@@ -7,10 +7,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from chalicelib.engine.consequences import Moved, groups_of
+from chalicelib.engine.consequences import groups_of
 from chalicelib.engine.deciding import LEASE_MS, Scene, must_see_rivals, unseen_replace
 from chalicelib.engine.engine import Engine
 from chalicelib.engine.facts import RunClaimed
+from chalicelib.engine.moved import Moved
 from chalicelib.engine.outcomes import Failed
 from chalicelib.engine.ports import HandedOut, LaunchRequest, Transaction
 from chalicelib.engine.requests import launch_request

@@ -8,11 +8,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from chalicelib.engine.conditions import job_key
-from chalicelib.engine.disposition import armed, dispose
+from chalicelib.engine.disposition import Disposition, armed, dispose
 from chalicelib.engine.engine import Engine
+from chalicelib.engine.lateness import watch_moves, watch_new
+from chalicelib.engine.moved import Moved
+from chalicelib.engine.notifying import (
+    tell_of_deletion,
+    tell_of_moves,
+    tell_of_ranges,
+    tell_of_suspension,
+)
 from chalicelib.engine.ports import GroupKey, Scope, Slots, Transaction
 from chalicelib.model.definition import Policies
 from chalicelib.model.event import Event
@@ -31,15 +39,6 @@ from chalicelib.state_machine import JobEvent, move_job
 ENGINE = "noonday"  # the actor of what no person asked for
 
 
-@dataclass(frozen=True, slots=True)
-class Moved:
-    """An instance before and after; ``superseded`` is the run that a retry replaced, as it ended."""
-
-    before: Instance
-    after: Instance
-    superseded: Instance | None = None
-
-
 def follow_up(
     engine: Engine, tx: Transaction, jobs: Mapping[str, Job], moves: Sequence[Moved], now_ms: int
 ) -> bool:
@@ -51,9 +50,19 @@ def follow_up(
     pass_on(tx, jobs, moves, now_ms)
     _wake_backfills(tx, moves, now_ms)
     _forget_waits(tx, moves)
+    tell_of_moves(tx, jobs, moves, now_ms)
+    watch_moves(tx, jobs, moves, now_ms)
     for job in suspended:
         suspend_waiting(tx, job, now_ms)
     return _wake_downstream(tx, jobs, moves, now_ms)
+
+
+def write_disposition(tx: Transaction, settled: Sequence[Disposition], now_ms: int) -> None:
+    """What was decided of nominal times: instances, ranges, and what follows from them."""
+    tx.insert_instances([one for each in settled for one in each.instances])
+    tx.insert_skip_ranges([skip for each in settled for skip in each.skipped])
+    tell_of_ranges(tx, settled, now_ms)
+    watch_new(tx, settled)
 
 
 def groups_of(instances: Iterable[Instance]) -> set[GroupKey]:
@@ -164,7 +173,8 @@ def suspend_waiting(tx: Transaction, job: Job, now_ms: int) -> None:
 def skip_waiting(tx: Transaction, job: Job, now_ms: int, reason: Reason) -> None:
     """Deletion: what waits is skipped, and gives back what it holds of groups."""
     held = tx.slots_of_waiting(job.id, held=False)
-    tx.skip_waiting(job.id, now_ms, reason)
+    count = tx.skip_waiting(job.id, now_ms, reason)
+    tell_of_deletion(tx, job, count, reason, now_ms)
     fill_groups(tx, _freed_groups(job, held), now_ms)
 
 
@@ -245,8 +255,7 @@ def _suspended(engine: Engine, tx: Transaction, job: Job, now_ms: int) -> Job:
     if limit is None or job.streak < limit or job.state is not JobState.SCHEDULED:
         return job
     settled = dispose(job, now_ms, now_ms)
-    tx.insert_instances(settled.instances)
-    tx.insert_skip_ranges(settled.skipped)
+    write_disposition(tx, [settled], now_ms)
     reason = f"{job.streak} instances failed one after the other"
     after = armed(
         replace(
@@ -259,6 +268,7 @@ def _suspended(engine: Engine, tx: Transaction, job: Job, now_ms: int) -> Job:
         )
     )
     tx.insert_events([_suspend_event(engine, after, reason, now_ms)])
+    tell_of_suspension(tx, after, now_ms)
     return after
 
 

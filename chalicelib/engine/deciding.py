@@ -9,7 +9,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from chalicelib.engine.completion import ended
-from chalicelib.engine.consequences import ENGINE, Moved, limits, scope_of
+from chalicelib.engine.consequences import ENGINE, limits, scope_of
+from chalicelib.engine.moved import Moved
 from chalicelib.engine.ports import GroupKey, Scope
 from chalicelib.engine.stopping import CONFIRM_MS, request_stop
 from chalicelib.model.definition import Policies

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from chalicelib.engine.notification_ports import Channels
 from chalicelib.engine.ports import (
     Alarm,
     Artifacts,
@@ -47,6 +48,7 @@ class Engine:
     conditions: Conditions
     artifacts: Artifacts
     stops: Stops
+    channels: Channels
     listener: Listener
     quotas: Quotas = USUAL
     chores: Chores = field(default_factory=Chores)

@@ -102,3 +102,23 @@ class RunMoved(Fact):
     state: str
     reason: str | None
     error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class NotificationDelivered(Fact):
+    notification_id: str
+    job_id: str
+    event: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class NotificationFailed(Fact):
+    """A try failed. ``again_ms``: when the next one is; None when it was the last."""
+
+    notification_id: str
+    job_id: str
+    event: str
+    attempt: int
+    error: str
+    again_ms: int | None

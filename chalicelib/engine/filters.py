@@ -99,3 +99,12 @@ class Candidate:
     kind: str
     group: str | None
     run_created_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotificationFilter:
+    owner: str | None = None
+    job_id: str | None = None
+    state: tuple[str, ...] = ()
+    after: str | None = None
+    limit: int = 50

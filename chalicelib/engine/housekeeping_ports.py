@@ -69,7 +69,7 @@ class HousekeepingTransaction(Protocol):
     def drop_leftovers(self, tokens: Iterable[str]) -> None: ...
 
     def purge_notifications(self, before_ms: int, limit: int) -> int:
-        """Those that were decided before then, and delivered or given up; how many there were."""
+        """Those that were delivered or given up before then; how many there were."""
         ...
 
     def purge_job(self, job_id: str, limit: int) -> int:

@@ -6,8 +6,8 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from chalicelib.engine.consequences import ENGINE
-from chalicelib.engine.disposition import armed, dispose
+from chalicelib.engine.consequences import ENGINE, write_disposition
+from chalicelib.engine.disposition import Disposition, armed, dispose
 from chalicelib.engine.engine import Engine
 from chalicelib.engine.facts import JobSetAside
 from chalicelib.engine.ports import Transaction
@@ -63,8 +63,8 @@ def materialise(engine: Engine, limit: int) -> Materialised:
 def _write(tx: Transaction, turns: Sequence[_Turn], now_ms: int) -> None:
     if not turns:
         return
-    tx.insert_instances([instance for turn in turns for instance in turn.instances])
-    tx.insert_skip_ranges([skip for turn in turns for skip in turn.skipped])
+    settled = [Disposition(turn.job, turn.instances, turn.skipped) for turn in turns]
+    write_disposition(tx, settled, now_ms)
     tx.save_jobs([turn.job for turn in turns])
     tx.insert_events([event for turn in turns for event in turn.events])
     for turn in turns:

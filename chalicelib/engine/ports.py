@@ -20,6 +20,7 @@ from chalicelib.engine.filters import (
 )
 from chalicelib.engine.history_ports import HistoryReader
 from chalicelib.engine.housekeeping_ports import HousekeepingReader, HousekeepingTransaction
+from chalicelib.engine.notification_ports import NotificationReader, NotificationTransaction
 from chalicelib.engine.outcomes import Outcome, Style
 from chalicelib.engine.owner_ports import OwnerReader, OwnerTransaction
 from chalicelib.engine.wait_ports import WaitReader, WaitTransaction
@@ -90,7 +91,15 @@ GroupKey = tuple[str, str]
 """A concurrency group: its owner and its name."""
 
 
-class Reader(BackfillReader, HistoryReader, OwnerReader, WaitReader, HousekeepingReader, Protocol):
+class Reader(
+    BackfillReader,
+    HistoryReader,
+    OwnerReader,
+    WaitReader,
+    HousekeepingReader,
+    NotificationReader,
+    Protocol,
+):
     """Questions. ``owners`` limits what is seen; None sees all (admins and the engine itself)."""
 
     def mark(self, name: str) -> str | None:
@@ -222,6 +231,7 @@ class Transaction(
     OwnerTransaction,
     WaitTransaction,
     HousekeepingTransaction,
+    NotificationTransaction,
     Protocol,
 ):
     """One unit of work: all of it happens, or none.
@@ -440,7 +450,7 @@ class Lane(StrEnum):
 
 class Queue(Protocol):
     def send(self, lane: Lane, handed: Sequence[HandedOut]) -> None:
-        """Delivered at least once, in any order. What is sent together in WORK travels one by one."""
+        """Delivered at least once, in any order. In WORK and DELIVER each travels alone."""
         ...
 
 

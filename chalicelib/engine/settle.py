@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from chalicelib.engine.completion import Followed, follow, retried
-from chalicelib.engine.consequences import ENGINE, Moved, follow_up, frees, groups_of
+from chalicelib.engine.consequences import ENGINE, follow_up, frees, groups_of
 from chalicelib.engine.engine import Engine
 from chalicelib.engine.facts import RunMoved
+from chalicelib.engine.moved import Moved
 from chalicelib.engine.outcomes import Outcome
 from chalicelib.engine.ports import Transaction
 from chalicelib.engine.wakeups import ring
@@ -118,7 +119,8 @@ def announce(engine: Engine, moves: Sequence[Moved], *, due: bool = False) -> No
         engine.listener(
             RunMoved(now, told.job_id, told.id, told.run, told.state, told.reason, told.error)
         )
-    freed = due or any(frees(moved.before, moved.after) for moved in moves)
+    # An end frees a slot, or has something to be told: both are for a sweep that comes at once.
+    freed = due or any(frees(moved.before, moved.after) or moved.ends for moved in moves)
     wakes = [*(moved.after.wake_ms for moved in moves), now if freed else None]
     ring(engine, wakes, arms=False)
 

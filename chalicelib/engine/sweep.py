@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from chalicelib.engine.backfilling import advance_backfills
+from chalicelib.engine.delivery import hand_out_notifications
 from chalicelib.engine.engine import Engine
 from chalicelib.engine.facts import Swept
 from chalicelib.engine.handout import hand_out
 from chalicelib.engine.housekeeping import tidy
+from chalicelib.engine.lateness import look_for_lateness
 from chalicelib.engine.materialise import materialise
 from chalicelib.engine.ports import Wakes
 
@@ -80,7 +82,16 @@ def _sweep(engine: Engine, due: _Due, seconds_left: float) -> Swept:
         lateness = max(lateness, handed.lateness_ms)
         if handed.looked_at < BATCH or engine.clock.now_ms() >= stop_ms:
             break
+    _tell(engine, due, stop_ms)
     return Swept(engine.clock.now_ms(), jobs, instances, handed_out, lateness)
+
+
+def _tell(engine: Engine, due: _Due, stop_ms: int) -> None:
+    """Last, so that nobody waits for it who is to be launched."""
+    decided = look_for_lateness(engine, stop_ms) if due(due.wakes.watches) else 0
+    while decided or due(due.wakes.notifications):
+        if hand_out_notifications(engine, BATCH) < BATCH or engine.clock.now_ms() >= stop_ms:
+            return
 
 
 def _arm(engine: Engine, next_ms: int | None, until_ms: int) -> None:

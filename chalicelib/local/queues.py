@@ -16,7 +16,8 @@ from chalicelib.local.context import EventContext, queue_event
 from chalicelib.notifications.log import JsonLog
 from chalicelib.notifications.messages import write_handed_out
 
-THREADS = {Lane.LAUNCH: 2, Lane.CHECK: 8}
+THREADS = {Lane.LAUNCH: 2, Lane.CHECK: 8, Lane.DELIVER: 8}
+ALONE = frozenset({Lane.WORK, Lane.DELIVER})
 WORK_S = 14 * 60.0
 Handler = Callable[[Any, Any], Any]
 
@@ -34,7 +35,7 @@ class MemoryQueues:
         self._changed = threading.Condition()
 
     def send(self, lane: Lane, handed: Sequence[HandedOut]) -> None:
-        batches = [[one] for one in handed] if lane is Lane.WORK else [handed]
+        batches = [[one] for one in handed] if lane in ALONE else [handed]
         for batch in batches:
             self._put(lane, write_handed_out(batch))
 

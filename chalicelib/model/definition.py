@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from chalicelib.model.document import Document
 from chalicelib.model.identity import Slug
@@ -109,6 +109,49 @@ class RetentionPolicy(Document):
         return age
 
 
+Occasion = Literal["success", "failure", "timeout", "kill", "skip", "suspension"]
+
+
+class Notify(Document):
+    """Whom to tell of what: a channel, and the occasions that it hears of."""
+
+    on: list[Occasion] = Field(
+        [],
+        max_length=6,
+        description="Ends of instances, and the job's suspension; a retry is no failure yet",
+        examples=[["failure", "timeout"]],
+    )
+    not_started_within: Duration | None = Field(
+        None, description="Tell when nothing has begun so long after a nominal time"
+    )
+    not_ended_within: Duration | None = Field(
+        None, description="Tell when the instance has not ended so long after its nominal time"
+    )
+    running_longer_than: Duration | None = Field(
+        None, description="Tell when a run has been going on for so long"
+    )
+    url: str = Field(
+        max_length=2000,
+        description="A webhook: receives a POST with a signed JSON document",
+        examples=["https://hooks.example.com/noonday"],
+    )
+
+    @model_validator(mode="after")
+    def _says_when(self) -> Self:
+        late = (self.not_started_within, self.not_ended_within, self.running_longer_than)
+        if not self.on and not any(late):
+            raise ValueError(
+                "does not say of what to tell: name occasions with on, as in on: [failure, timeout], "
+                "or give not_started_within, not_ended_within or running_longer_than"
+            )
+        return self
+
+    @property
+    def channel(self) -> dict[str, str]:
+        """Where it leads, as the outbox keeps it. Other kinds of channel will have other fields."""
+        return {"kind": "webhook", "url": self.url}
+
+
 class Policies(Document):
     """How the job behaves when times pile up, runs fail or runs take too long."""
 
@@ -126,6 +169,7 @@ class Policies(Document):
     on_failure: OnFailure = OnFailure()
     timeouts: Timeouts = Timeouts()
     retention: RetentionPolicy = RetentionPolicy()
+    notify: list[Notify] = Field([], max_length=20, description="Whom to tell of what")
 
 
 class Definition(Document):

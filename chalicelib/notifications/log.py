@@ -14,6 +14,7 @@ from chalicelib.engine.facts import (
     BackfillSetAside,
     Fact,
     JobSetAside,
+    NotificationFailed,
     PrerequisitesChecked,
     PurgeSetAside,
     Swept,
@@ -73,6 +74,8 @@ class JsonLog:
 def _level(fact: Fact) -> Level:
     match fact:
         case JobSetAside() | BackfillSetAside() | PurgeSetAside():
+            return "error"
+        case NotificationFailed(again_ms=None):
             return "error"
         case Swept(jobs=0, instances=0, handed_out=0) | PrerequisitesChecked(ready=0, late=0):
             return "debug"

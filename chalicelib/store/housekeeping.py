@@ -9,7 +9,6 @@ from chalicelib.engine.housekeeping_ports import Ended
 from chalicelib.model.job import Job, SkipRange
 from chalicelib.store import rows
 from chalicelib.store.failures import Duplicate
-from chalicelib.store.paging import first_id
 from chalicelib.store.session import Session
 
 _OF_INSTANCES = ("runs", "instance_events", "waits", "watches")
@@ -101,9 +100,8 @@ class HousekeepingWrites:
         for state in _DECIDED:
             room = limit - len(ids)
             if room:
-                before = first_id(before_ms)
                 found = self._session.query(
-                    "old_notifications", state=state, before=before, limit=room
+                    "old_notifications", state=state, before=before_ms, limit=room
                 )
                 ids += [one for (one,) in found]
         return self._session.change_listed("purge_notifications", ids)

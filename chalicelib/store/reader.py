@@ -22,6 +22,7 @@ from chalicelib.store.backfills import BackfillReads
 from chalicelib.store.history import HistoryReads
 from chalicelib.store.housekeeping import HousekeepingReads
 from chalicelib.store.instance_pages import InstancePages
+from chalicelib.store.notifications import NotificationReads
 from chalicelib.store.owners import OwnerReads
 from chalicelib.store.paging import AFTER_ALL, as_cursor, as_owners, one_by_one
 from chalicelib.store.rows import as_list, batches, grouped
@@ -30,7 +31,9 @@ from chalicelib.store.session import Session
 RANKS = list(Role)
 
 
-class SqlReader(BackfillReads, HistoryReads, InstancePages, OwnerReads, HousekeepingReads):
+class SqlReader(
+    BackfillReads, HistoryReads, InstancePages, OwnerReads, HousekeepingReads, NotificationReads
+):
     """The ``Reader`` port."""
 
     def __init__(self, session: Session) -> None:

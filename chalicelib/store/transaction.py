@@ -14,6 +14,7 @@ from chalicelib.model.event import Event
 from chalicelib.model.group import Group
 from chalicelib.model.instance import Instance
 from chalicelib.model.job import Job, SkipRange
+from chalicelib.model.notification import Notification, Watch
 from chalicelib.model.principal import Membership
 from chalicelib.model.states import JobState
 from chalicelib.store import rows
@@ -21,14 +22,22 @@ from chalicelib.store.backfills import BackfillWrites
 from chalicelib.store.driver import Row
 from chalicelib.store.failures import ConstraintViolated, Duplicate
 from chalicelib.store.housekeeping import HousekeepingWrites
+from chalicelib.store.notifications import (
+    NotificationWrites,
+    notification_of,
+    notification_row,
+    watch_row,
+)
 from chalicelib.store.owners import OwnerWrites
 from chalicelib.store.reader import SqlReader
 
-V = TypeVar("V", Job, Instance)
+V = TypeVar("V", Job, Instance, Notification)
 _NOMINAL_PAGE = 1000
 
 
-class SqlTransaction(SqlReader, BackfillWrites, OwnerWrites, HousekeepingWrites):
+class SqlTransaction(
+    SqlReader, BackfillWrites, OwnerWrites, HousekeepingWrites, NotificationWrites
+):
     """The ``Transaction`` port."""
 
     def set_mark(self, name: str, value: str) -> None:
@@ -242,6 +251,17 @@ class SqlTransaction(SqlReader, BackfillWrites, OwnerWrites, HousekeepingWrites)
 
     def insert_events(self, events: Sequence[Event]) -> None:
         self._insert("insert_events", map(rows.event_row, events))
+
+    def insert_notifications(self, notifications: Sequence[Notification]) -> None:
+        self._insert_missing("insert_notifications", map(notification_row, notifications))
+
+    def lock_due_notifications(self, now_ms: int, limit: int) -> Sequence[Notification]:
+        return self._lock_due(
+            "due_notifications", "lock_due_notifications", notification_of, now_ms, limit
+        )
+
+    def insert_watches(self, watches: Sequence[Watch]) -> None:
+        self._insert_missing("insert_watches", map(watch_row, watches))
 
     def remember(self, answer: Remembered) -> None:
         try:

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, TypeVar
 
+from chalicelib.engine.notification_ports import Receipt
 from chalicelib.engine.outcomes import Outcome, Stopped
 from chalicelib.engine.ports import (
     Control,
@@ -20,7 +21,8 @@ from chalicelib.engine.ports import (
     Store,
     Transaction,
 )
-from tests.engine.world import HeapAlarm, ListQueue, RecordingTargets
+from chalicelib.model.notification import Notification
+from tests.engine.world import HeapAlarm, ListQueue, RecordingChannels, RecordingTargets
 
 T = TypeVar("T")
 ENGINE = Path(__file__).resolve().parents[2] / "chalicelib" / "engine"
@@ -29,6 +31,7 @@ EFFECTS = {
     "queue": ("send",),
     "alarm": ("wake",),
     "targets": ("launch", "describe", "cancel", "run"),
+    "channels": ("deliver",),
 }
 
 
@@ -169,3 +172,17 @@ class CrashingTargets(RecordingTargets):
 
     def run(self, request: LaunchRequest, control: Control) -> Outcome:
         return self._around(super().run, request, control)  # type: ignore[no-any-return]
+
+
+class CrashingChannels(RecordingChannels):
+    """The same for receivers: what they were given, they keep."""
+
+    def __init__(self, fuse: Fuse, world: RecordingChannels) -> None:
+        super().__init__(delivered=world.delivered)
+        self._fuse = fuse
+
+    def deliver(self, notification: Notification) -> Receipt:
+        self._fuse.burn("deliver")
+        receipt = super().deliver(notification)
+        self._fuse.burn("deliver")
+        return receipt

@@ -4,6 +4,7 @@ finds every nominal time accounted for exactly once, and no instance launched un
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -15,7 +16,7 @@ import pytest
 from chalicelib.engine import commands, queries
 from chalicelib.engine.commands import Choice, Verb, Wanted, Wish, many
 from chalicelib.engine.conditions import data_key, job_key
-from chalicelib.engine.filters import BackfillFilter
+from chalicelib.engine.filters import BackfillFilter, NotificationFilter
 from chalicelib.engine.housekeeping import AT_MS, NAME
 from chalicelib.engine.once import Once
 from chalicelib.engine.ports import Store
@@ -24,11 +25,13 @@ from chalicelib.model.backfill import BackfillState, Reprocess
 from chalicelib.model.errors import WrongState
 from chalicelib.model.identity import run_token
 from chalicelib.model.job import Job
+from chalicelib.model.notification import NotificationState
 from chalicelib.model.retention import DAY_MS
 from chalicelib.model.states import IN_FLIGHT, TERMINAL, InstanceKind, InstanceState
 from tests.engine.crashing import (
     Crash,
     CrashingAlarm,
+    CrashingChannels,
     CrashingQueue,
     CrashingStore,
     CrashingTargets,
@@ -42,7 +45,15 @@ from tests.engine.history import (
     assert_settled,
     instances_of,
 )
-from tests.engine.world import ADMIN, MINUTE, NOON, RecordingTargets, World, a_definition
+from tests.engine.world import (
+    ADMIN,
+    MINUTE,
+    NOON,
+    RecordingChannels,
+    RecordingTargets,
+    World,
+    a_definition,
+)
 
 Step = Callable[["Life"], None]
 END = NOON + 3 * MINUTE
@@ -61,6 +72,7 @@ class Life:
         self.first_id = 1 + number * 10_000_000
         self.outside = RecordingTargets()
         self.arrived: set[str] = set()
+        self.receivers = RecordingChannels()
         self.keep_messages = keep_messages
         self.crashes = 0
         self.world = self._started(fuse, NOON - MINUTE)
@@ -74,8 +86,10 @@ class Life:
         world.queue = CrashingQueue(fuse)
         world.alarm = CrashingAlarm(fuse)
         world.targets = CrashingTargets(fuse, self.outside)
+        world.channels = CrashingChannels(fuse, self.receivers)
         world.engine = replace(
             world.engine,
+            channels=world.channels,
             store=CrashingStore(self.store, fuse),
             queue=world.queue,
             alarm=world.alarm,
@@ -250,6 +264,10 @@ def _many(
 
 HALF = MINUTE // 2
 MISSED = (until(NOON - HALF), suspend, until(NOON + MINUTE + HALF), resume)
+NOTIFY = [
+    {"on": ["success"], "url": "https://example.com/"},
+    {"not_ended_within": "PT20S", "running_longer_than": "PT10S", "url": "https://example.com/"},
+]
 STORIES: dict[str, tuple[Step, ...]] = {
     "fire": (),
     "schedule": (until(NOON - HALF), schedule),
@@ -269,6 +287,7 @@ STORIES: dict[str, tuple[Step, ...]] = {
     "kill-many": (until(NOON + HALF), *[trigger_one] * 3, kill_many),
     "rerun-many": (until(END + HALF), rerun_many, until(END + MINUTE), rerun_many),
     "wait": (until(NOON + HALF), arrive),
+    "notify": (),
     "backfill": (*MISSED, backfill("none")),
     "backfill-cancel": (*MISSED, backfill("none"), until(NOON + MINUTE + HALF + 1000), cancel),
     "backfill-rerun": (until(END + HALF), backfill("all")),
@@ -279,7 +298,9 @@ def tell(story: str, kind: str, life: Life) -> None:
     if story == "wait":
         life.do(submit_upstream(kind))
     waits = [{"job": "load"}, {"data": "orders/ready"}] if story == "wait" else []
-    life.do(submit(kind, scheduled=story != "schedule", prerequisites=waits))
+    policies = {"notify": NOTIFY if story == "notify" else []}
+    scheduled = story != "schedule"
+    life.do(submit(kind, scheduled=scheduled, prerequisites=waits, policies=policies))
     for step in STORIES[story]:
         life.do(step)
     life.do(until(END + 8 * MINUTE))
@@ -302,7 +323,9 @@ def judge(story: str, life: Life) -> None:
         judge_waiting(life)
     if story == "suspend-until":
         assert len(life.outside.executions) == 1
-    if story in ("fire", "schedule", "catch-up", "resume-catch-up"):
+    if story == "notify":
+        judge_notifications(life)
+    if story in ("fire", "schedule", "catch-up", "resume-catch-up", "notify"):
         states = {one.state for one in instances_of(life.store, life.job_id)}
         assert states == {InstanceState.SUCCEEDED}
         assert len(life.outside.executions) == len(NOMINAL)
@@ -317,6 +340,22 @@ def judge_waiting(life: Life) -> None:
         assert (one.ready_ms or 0) >= (ups[one.nominal_ms].ended_ms or 0)
         keys = [job_key((life.owner, "load", one.nominal_ms)), data_key("orders/ready")]
         assert one.id not in life.store.read(lambda reader, keys=keys: reader.waiters(keys))  # type: ignore[misc]
+
+
+def judge_notifications(life: Life) -> None:
+    """Of each end one row, delivered at least once under one id with the same bytes; nothing is watched."""
+    wanted = NotificationFilter(owner=life.owner, limit=100)
+    rows = life.store.read(lambda reader: reader.notifications(wanted, None))
+    assert {row.state for row in rows} == {NotificationState.DELIVERED}
+    told = Counter((row.instance_id, row.event) for row in rows)
+    assert set(told.values()) == {1}
+    ids = [one.id for one in instances_of(life.store, life.job_id)]
+    assert all(told[one, "instance.succeeded"] for one in ids)
+    seen: dict[str, set[str]] = {row.id: set() for row in rows}
+    for one in life.receivers.delivered:
+        seen[one.id].add(one.payload_json)
+    assert {len(payloads) for payloads in seen.values()} == {1}
+    assert life.store.transact(lambda tx: tx.lock_watches(ids)) == []
 
 
 def judge_backfill(story: str, life: Life) -> None:

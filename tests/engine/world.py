@@ -12,9 +12,11 @@ from typing import Any
 from chalicelib.engine import Engine
 from chalicelib.engine.checking import check_waiting
 from chalicelib.engine.conditions import Condition, Found
+from chalicelib.engine.delivery import deliver
 from chalicelib.engine.facts import Fact
 from chalicelib.engine.inline import run_inline
 from chalicelib.engine.launch import launch_started
+from chalicelib.engine.notification_ports import Receipt
 from chalicelib.engine.outcomes import Dropped as DroppedOutcome
 from chalicelib.engine.outcomes import Launched, Outcome, Pending, RunTaken, Style, Succeeded
 from chalicelib.engine.ports import Control, HandedOut, Lane, LaunchRequest, Store
@@ -22,6 +24,7 @@ from chalicelib.engine.stops import RunsInThisProcess
 from chalicelib.engine.sweep import sweep_minute, sweep_second
 from chalicelib.model.definition import Definition
 from chalicelib.model.errors import InvalidInput, NotFound, Problem
+from chalicelib.model.notification import Notification
 from chalicelib.model.prerequisite import Prerequisite
 from chalicelib.model.principal import Principal
 
@@ -176,6 +179,21 @@ class RecordingTargets:
         return self.run_outcomes.pop(0) if self.run_outcomes else Succeeded()
 
 
+@dataclass
+class RecordingChannels:
+    """``delivered`` is the outside world: every call, in order. ``receipts`` are the next answers."""
+
+    delivered: list[Notification] = field(default_factory=list)
+    receipts: list[Receipt] = field(default_factory=list)
+
+    def complaint(self, channel: Mapping[str, Any]) -> str | None:
+        return "is not there" if "nowhere" in str(channel) else None
+
+    def deliver(self, notification: Notification) -> Receipt:
+        self.delivered.append(notification)
+        return self.receipts.pop(0) if self.receipts else Receipt()
+
+
 class World:
     """One process of Noonday on a store, with everything around it in our hands."""
 
@@ -185,6 +203,7 @@ class World:
         self.alarm = HeapAlarm()
         self.targets = RecordingTargets()
         self.places = Places()
+        self.channels = RecordingChannels()
         self.facts: list[Fact] = []
         self.engine = Engine(
             clock=self.clock,
@@ -197,6 +216,7 @@ class World:
             conditions=self.places,
             artifacts=NoArtifacts(),
             stops=RunsInThisProcess(),
+            channels=self.channels,
             listener=self.facts.append,
         )
 
@@ -224,7 +244,9 @@ class World:
         if not self.queue.messages:
             return False
         lane, handed = self.queue.messages.pop(0)
-        if lane is Lane.WORK:
+        if lane is Lane.DELIVER:
+            deliver(self.engine, handed)
+        elif lane is Lane.WORK:
             run_inline(self.engine, handed)
         elif lane is Lane.CHECK:
             check_waiting(self.engine, [handed])

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from examples import demo
+from chalicelib.channels.signing import signed
+from examples import demo, receiver
 from tests.house.documents import ROOT
 
 EXAMPLES = ROOT / "examples"
@@ -57,3 +58,41 @@ def test_the_demonstration_fails_when_something_is_wrong(times: list[int], state
     with pytest.raises(SystemExit) as exit_:
         demo.check_every_nominal_time(instances(times, state))
     assert exit_.value.code == 1
+
+
+SECRETS = ("whsec_" + "b2xk" * 8, "whsec_" + "bmV3" * 8)
+BODY = b'{"type": "instance.failed", "data": {"name": "x"}}'
+NOW_S = 1_750_000_000
+
+
+@pytest.mark.parametrize("secrets", [SECRETS, SECRETS[:1], SECRETS[1:]])
+def test_the_receiver_takes_what_noonday_signs(secrets: tuple[str, ...]) -> None:
+    headers = signed("a" * 32, NOW_S, BODY, secrets)
+    assert receiver.verified(headers, BODY, SECRETS, NOW_S + 299)["type"] == "instance.failed"
+
+
+@pytest.mark.parametrize(
+    ("changes", "body", "now_s"),
+    [
+        ({}, BODY + b" ", NOW_S),
+        ({}, BODY, NOW_S + 301),
+        ({}, BODY, NOW_S - 301),
+        ({"webhook-id": "b" * 32}, BODY, NOW_S),
+        ({"webhook-timestamp": str(NOW_S + 1)}, BODY, NOW_S),
+        ({"webhook-timestamp": "soon"}, BODY, NOW_S),
+        ({"webhook-signature": "v1,bm9uZQ=="}, BODY, NOW_S),
+        ({"webhook-signature": ""}, BODY, NOW_S),
+    ],
+)
+def test_the_receiver_refuses_what_noonday_did_not_sign(
+    changes: dict[str, str], body: bytes, now_s: int
+) -> None:
+    headers = {**signed("a" * 32, NOW_S, BODY, SECRETS), **changes}
+    with pytest.raises(receiver.NotOurs):
+        receiver.verified(headers, body, SECRETS, now_s)
+
+
+def test_the_receiver_refuses_another_secret() -> None:
+    headers = signed("a" * 32, NOW_S, BODY, SECRETS[:1])
+    with pytest.raises(receiver.NotOurs):
+        receiver.verified(headers, BODY, SECRETS[1:], NOW_S)

@@ -143,7 +143,9 @@ def test_inline_runs_travel_alone_and_started_ones_together() -> None:
     desk.go.set()
     desk.queues.send(Lane.WORK, [handed(1), handed(2)])
     desk.queues.send(Lane.LAUNCH, [handed(3), handed(4)])
+    desk.queues.send(Lane.DELIVER, [handed(5), handed(6)])
     assert desk.queues.quiet(10)
+    assert sorted(desk.got["deliver"], key=str) == [[handed(5)], [handed(6)]]
     assert sorted(desk.got["work"], key=str) == [[handed(1)], [handed(2)]]
     assert desk.got["launch"] == [[handed(3), handed(4)]]
 

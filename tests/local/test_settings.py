@@ -9,6 +9,7 @@ import pytest
 from chalicelib.settings import SETTINGS, BadSetting, PermittedTarget, config_home, read_settings
 
 LOCAL = {"NOONDAY_AUTH": "local"}
+SECRET = "whsec_" + "c2VjcmV0" * 5
 
 
 def test_the_defaults_are_those_that_are_documented() -> None:
@@ -31,6 +32,8 @@ def test_every_setting_is_used() -> None:
             "NOONDAY_FILES": "/srv/files",
             "NOONDAY_RUNS": "/srv/runs",
             "NOONDAY_HTTP_ALLOW": "localhost, 10.0.0.0/8, ::1, intern.example:8443",
+            "NOONDAY_WEBHOOK_SECRETS": f'{{"*": "{SECRET}", "red": ["{SECRET}", "{SECRET}"]}}',
+            "NOONDAY_URL": "https://noonday.example/base",
             "NOONDAY_TARGETS_ALLOW": '[{"owner": "team-*", "kind": "sqs", "resource": "*"}]',
             "NOONDAY_AWS_REGION": "eu-central-1",
             "NOONDAY_QUEUES": "https://sqs.eu-central-1.amazonaws.com/123456789012/noonday-dev-",
@@ -56,9 +59,12 @@ def test_every_setting_is_used() -> None:
     assert (settings.database_secret or "").startswith("arn:")
     assert settings.database_iam
     assert settings.admins == {"role:noonday-admins", "group:admins"}
+    assert settings.webhook_secrets == {"*": (SECRET,), "red": (SECRET, SECRET)}
+    assert settings.address == "https://noonday.example/base"
     assert settings.log == "error"
     shown = repr(settings)
     assert "secret-of" not in shown
+    assert SECRET not in shown
     assert "a-token" not in shown
 
 
@@ -66,6 +72,11 @@ REFUSED = {
     "no auth": ({"NOONDAY_AUTH": ""}, "NOONDAY_AUTH is not set"),
     "another auth": ({"NOONDAY_AUTH": "ldap"}, "one of local, iam, cognito"),
     "no URL": ({"NOONDAY_DATABASE": "noonday.db"}, "write sqlite:///PATH"),
+    "a weak secret": ({"NOONDAY_WEBHOOK_SECRETS": "whsec_c2VjcmV0"}, "24 to 64 bytes"),
+    "a secret of nobody": ({"NOONDAY_WEBHOOK_SECRETS": '{"red": 1}'}, "a secret of red"),
+    "secrets in no form": ({"NOONDAY_WEBHOOK_SECRETS": "{whsec}"}, "is no JSON"),
+    "no file of secrets": ({"NOONDAY_WEBHOOK_SECRETS": "/no/such"}, "nor a file"),
+    "no address": ({"NOONDAY_URL": "noonday.example"}, "write https://noonday.example.com"),
     "another database": ({"NOONDAY_DATABASE": "postgres://u@h/d"}, "scheme 'postgres'"),
     "no file": ({"NOONDAY_DATABASE": "sqlite:///"}, "write sqlite:///PATH"),
     "an administrator that is none": ({"NOONDAY_ADMINS": "alice"}, "write role:NAME"),

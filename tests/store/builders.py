@@ -11,6 +11,7 @@ from chalicelib.model.event import Event
 from chalicelib.model.identity import instance_id
 from chalicelib.model.instance import Claim, Instance
 from chalicelib.model.job import Job, Suspension
+from chalicelib.model.notification import Notification
 from chalicelib.model.states import IN_FLIGHT, TERMINAL, InstanceKind, InstanceState, JobState
 from chalicelib.store import SqlStore
 
@@ -131,3 +132,20 @@ def an_event(number: int, **changes: Any) -> Event:
         verb="SUSPEND",
     )
     return replace(event, **changes)
+
+
+def a_notification(number: int = 1, **changes: Any) -> Notification:
+    """A pending one, due at noon."""
+    one = Notification(
+        id=an_id(number),
+        owner="default",
+        job_id=JOB,
+        instance_id=None,
+        event="instance.failed",
+        channel_json='{"kind": "webhook", "url": "https://example.com/"}',
+        payload_json='{"type": "instance.failed", "data": {}}',
+        wake_ms=NOON,
+        give_up_ms=NOON + 60 * MINUTE,
+        created_ms=NOON,
+    )
+    return replace(one, **changes)

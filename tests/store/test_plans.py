@@ -20,6 +20,7 @@ from chalicelib.engine.filters import (
     EventFilter,
     InstanceFilter,
     JobFilter,
+    NotificationFilter,
     Selection,
     StatisticsFilter,
 )
@@ -28,6 +29,7 @@ from chalicelib.engine.wait_ports import Wait
 from chalicelib.model.backfill import BackfillState
 from chalicelib.model.instance import Instance
 from chalicelib.model.job import SkipRange
+from chalicelib.model.notification import Lateness, Notification, NotificationState, Watch
 from chalicelib.model.owner import Owner
 from chalicelib.model.states import GroupPlace, InstanceState
 from chalicelib.store import SqlStore
@@ -38,6 +40,7 @@ from tests.store.builders import (
     NOON,
     a_backfill,
     a_job,
+    a_notification,
     an_event,
     an_id,
     an_instance,
@@ -143,12 +146,32 @@ def fill(store: SqlStore) -> None:
     insert_backfills(store, a_backfill(JOBS + 1, an_id(9), newest_first=True))
     waits = [Wait(data_key(str(n % 50)), stored(n % JOBS, n % EACH).id) for n in range(40 * 50)]
     store.transact(lambda tx: tx.save_waits(waits))
+    for start in range(0, JOBS * EACH // 2, 1000):
+        some = range(start, min(start + 1000, JOBS * EACH // 2))
+        told = [stored_notification(n) for n in some]
+        watched = [a_watch(n) for n in some]
+        store.transact(lambda tx, o=told: tx.insert_notifications(o))  # type: ignore[misc]
+        store.transact(lambda tx, w=watched: tx.insert_watches(w))  # type: ignore[misc]
     for number in range(20):
         ranges = [
             SkipRange(an_id(number), NOON + n * MINUTE, NOON + n * MINUTE + 9, "SUSPENDED", 1)
             for n in range(EACH)
         ]
         store.transact(lambda tx, r=ranges: tx.insert_skip_ranges(r))  # type: ignore[misc]
+
+
+def stored_notification(number: int) -> Notification:
+    """Nearly all were delivered long ago."""
+    job = number % JOBS
+    one = a_notification(number, job_id=an_id(job), owner=owner_of(job), wake_ms=NOON + number)
+    if number % 97 == 1:
+        return one
+    state = NotificationState.FAILED if number % 997 == 0 else NotificationState.DELIVERED
+    return replace(one, state=state, wake_ms=None, ended_ms=NOON + number)
+
+
+def a_watch(number: int) -> Watch:
+    return Watch(an_id(number), Lateness.NOT_ENDED, an_id(number % JOBS), NOON + number)
 
 
 def owner_of(number: int) -> str:
@@ -185,6 +208,9 @@ def reads() -> dict[str, Callable[[Reader], object]]:
     def selected(**wanted: Any) -> Callable[[Reader], object]:
         return lambda reader: reader.selected(Selection(limit=20, **wanted))
 
+    def notifications(owners: list[str] | None = None, **wanted: Any) -> Callable[[Reader], object]:
+        return lambda reader: reader.notifications(NotificationFilter(limit=20, **wanted), owners)
+
     return {
         **samples(),
         "noted": lambda reader: reader.noted("housekeeping"),
@@ -215,6 +241,14 @@ def reads() -> dict[str, Callable[[Reader], object]]:
         "backfills of job": backfills(["red", "blue"], job_id=an_id(3)),
         "backfills of job in state": backfills(job_id=an_id(8), state=("RUNNING",)),
         "backfill counts": lambda reader: reader.backfill_counts([an_id(3), an_id(8)]),
+        "notification": lambda reader: reader.notification(an_id(3), ["red", "blue"]),
+        "notifications": notifications(),
+        "notifications of owners": notifications(["red", "rare"]),
+        "notifications in state": notifications(state=("FAILED",)),
+        "notifications of owner in state": notifications(["red"], state=("DELIVERED",)),
+        "notifications of job": notifications(["red", "blue"], job_id=an_id(3)),
+        "notifications of job in state": notifications(job_id=an_id(3), state=("FAILED",)),
+        "due watches": lambda reader: reader.due_watches(NOON + 30, 20),
         "due backfills": lambda reader: reader.due_backfills(NOON, 20),
         "instance states": lambda reader: reader.instance_states([middle, latest(4).id]),
         "definitions": lambda reader: reader.definitions([(an_id(3), 1), (an_id(4), 1)]),
@@ -330,6 +364,14 @@ def writes() -> dict[str, Callable[[Transaction], object]]:
         "hold": lambda tx: tx.hold_instances(an_id(7)),
         "release": lambda tx: tx.release_instances(an_id(7), NOON, NOON),
         "wake queued": lambda tx: tx.wake_queued((an_id(8), None), NOON, 2),
+        "insert notifications": lambda tx: tx.insert_notifications([a_notification(9_999_999)]),
+        "lock notifications": lambda tx: tx.lock_notifications([an_id(4), an_id(5)]),
+        "lock due notifications": lambda tx: tx.lock_due_notifications(NOON + 30, 20),
+        "save notification": lambda tx: tx.save_notification(a_notification(4)),
+        "postpone": lambda tx: tx.postpone_notifications([an_id(4)], NOON),
+        "insert watches": lambda tx: tx.insert_watches([a_watch(9_999_999)]),
+        "lock watches": lambda tx: tx.lock_watches([an_id(4), an_id(5)]),
+        "delete watches": lambda tx: tx.delete_watches([a_watch(4), a_watch(5)]),
         "lock backfill": lambda tx: tx.lock_backfill(an_id(8)),
         "save backfill": lambda tx: tx.save_backfill(a_backfill(8, an_id(8))),
         "open of backfill": lambda tx: tx.open_of_backfill(an_id(8)),

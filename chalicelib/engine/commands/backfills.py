@@ -15,10 +15,11 @@ from chalicelib.engine.backfilling import backfill_event
 from chalicelib.engine.commands.backfill_wishes import Checked, Wish, check_wish
 from chalicelib.engine.commands.settling import settle_span
 from chalicelib.engine.completion import ended
-from chalicelib.engine.consequences import Moved, groups_of
+from chalicelib.engine.consequences import groups_of
 from chalicelib.engine.disposition import dispose
 from chalicelib.engine.engine import Engine
 from chalicelib.engine.facts import Commanded
+from chalicelib.engine.moved import Moved
 from chalicelib.engine.once import Once, transact_once
 from chalicelib.engine.ports import Reader, Remembered, Transaction
 from chalicelib.engine.quotas import lock_owner, quotas_of

@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 
 from chalicelib.engine.access import find_instance, lock_job, require
 from chalicelib.engine.commands.instance_effects import killed, run_again, skipped
-from chalicelib.engine.consequences import Moved, follow_up, groups_of, limits
+from chalicelib.engine.consequences import follow_up, groups_of, limits
 from chalicelib.engine.disposition import new_instance, timetable_of
 from chalicelib.engine.engine import Engine
 from chalicelib.engine.facts import Commanded
+from chalicelib.engine.moved import Moved
 from chalicelib.engine.once import Once, transact_once
 from chalicelib.engine.ports import Remembered, Transaction
 from chalicelib.engine.views import InstanceView

@@ -6,9 +6,22 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from chalicelib.engine.commands.settling import Changed, Command, execute
-from chalicelib.engine.consequences import Moved, follow_up, skip_waiting, suspend_waiting
-from chalicelib.engine.disposition import armed, dispose, reopened, suspended_until
+from chalicelib.engine.consequences import (
+    follow_up,
+    skip_waiting,
+    suspend_waiting,
+    write_disposition,
+)
+from chalicelib.engine.disposition import (
+    Disposition,
+    armed,
+    dispose,
+    reopened,
+    suspended_until,
+)
 from chalicelib.engine.engine import Engine
+from chalicelib.engine.moved import Moved
+from chalicelib.engine.notifying import tell_of_suspension
 from chalicelib.engine.ports import Transaction
 from chalicelib.engine.stopping import request_stop
 from chalicelib.model.definition import CatchUp
@@ -73,6 +86,8 @@ def suspend(
         since_ms = now if present is None else present.since_ms
         why = reason if reason is not None or present is None else present.reason
         held = replace(job, suspension=Suspension(principal.name, why, since_ms, until_ms))
+        if present is None:  # another end or reason is no other suspension
+            tell_of_suspension(tx, replace(held, edit=job.edit + 1), now)
         return Changed(held, (now,))
 
     def repeated(job: Job, now: int) -> bool:
@@ -123,8 +138,7 @@ def _resume_with_span(engine: Engine, command: Command, mode: str) -> Job:
         missed = _skipped_while_suspended(tx, job)
         earlier = reopened(job, missed, now, limit - len(caught.instances))
         since = dispose(caught.job, now, now)
-        tx.insert_instances([*earlier, *caught.instances, *since.instances])
-        tx.insert_skip_ranges([*caught.skipped, *since.skipped])
+        write_disposition(tx, [Disposition(job, tuple(earlier)), caught, since], now)
         resumed = replace(changed.job, cursor_ms=since.job.cursor_ms)
         return replace(changed, job=resumed, wakes=(*changed.wakes, now))
 

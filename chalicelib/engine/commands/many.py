@@ -14,9 +14,10 @@ from dataclasses import dataclass, field, replace
 from chalicelib.engine.commands.choosing import Choice, Chosen, Verb, choose, pages
 from chalicelib.engine.commands.instance_effects import killed, run_again, skipped
 from chalicelib.engine.commands.instances import ignoring, instance_event
-from chalicelib.engine.consequences import Moved, follow_up, groups_of
+from chalicelib.engine.consequences import follow_up, groups_of
 from chalicelib.engine.engine import Engine
 from chalicelib.engine.facts import Commanded
+from chalicelib.engine.moved import Moved
 from chalicelib.engine.ports import Reader, Transaction
 from chalicelib.engine.views import InstanceView
 from chalicelib.engine.wakeups import ring

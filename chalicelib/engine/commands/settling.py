@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from chalicelib.engine.access import find_job, lock_job
+from chalicelib.engine.consequences import write_disposition
 from chalicelib.engine.disposition import armed, dispose
 from chalicelib.engine.engine import Engine
 from chalicelib.engine.facts import Commanded
@@ -124,8 +125,7 @@ def check_edit(job: Job, if_match: int | None) -> None:
 def settle_span(tx: Transaction, job: Job, now_ms: int) -> tuple[Job, tuple[int, ...]]:
     """Dispose of [cursor, now) as the sweep would have; the job, and when what appeared is due."""
     disposition = dispose(job, now_ms, now_ms)
-    tx.insert_instances(disposition.instances)
-    tx.insert_skip_ranges(disposition.skipped)
+    write_disposition(tx, [disposition], now_ms)
     return disposition.job, (now_ms,) if disposition.instances else ()
 
 

@@ -296,6 +296,10 @@ def _problems(
             check_remaining(definition.schedule, named.calendars, submitted_ms=now)
     except InvalidInput as error:
         yield from error.problems
+    for number, entry in enumerate(definition.policies.notify):
+        complaint = engine.channels.complaint(entry.channel)
+        if complaint:
+            yield Problem(f"policies.notify.{number}.url", complaint, entry.url)
     yield from problems_in(definition.target, definition.parameters)
     yield from _prerequisite_problems(engine, definition, owner)
     try:

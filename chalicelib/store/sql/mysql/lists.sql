@@ -152,3 +152,26 @@ DELETE t FROM @listed(:ids) :table t FORCE INDEX (:index) ON t.:column = listed.
 -- fragment: token_rows(rows)
 JSON_TABLE(:rows, '$[*]' COLUMNS (
          token VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$')) AS n
+-- fragment: notification_rows(rows)
+JSON_TABLE(:rows, '$[*]' COLUMNS (
+         id VARCHAR(32) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$.id',
+         owner VARCHAR(100) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$.owner',
+         job_id VARCHAR(32) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$.job_id',
+         instance_id VARCHAR(32) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$.instance_id',
+         event VARCHAR(40) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$.event',
+         channel MEDIUMTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$.channel',
+         payload MEDIUMTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$.payload',
+         state VARCHAR(40) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$.state',
+         attempts INT PATH '$.attempts',
+         wake_ms BIGINT PATH '$.wake_ms',
+         give_up_ms BIGINT PATH '$.give_up_ms',
+         error MEDIUMTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$.error',
+         created_ms BIGINT PATH '$.created_ms',
+         ended_ms BIGINT PATH '$.ended_ms')) AS n
+
+-- fragment: watch_rows(rows)
+JSON_TABLE(:rows, '$[*]' COLUMNS (
+         instance_id VARCHAR(32) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$.instance_id',
+         kind VARCHAR(40) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$.kind',
+         job_id VARCHAR(32) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$.job_id',
+         due_ms BIGINT PATH '$.due_ms')) AS n

@@ -84,3 +84,11 @@ SELECT unit FROM scheduler_writers WHERE id = :writer FOR UPDATE
 -- name: lock_migrations
 -- Locks are the server's, not the database's: the name tells databases apart.
 SELECT GET_LOCK(CONCAT('noonday/', LEFT(SHA2(DATABASE(), 256), 40)), :wait_s)
+
+-- name: postpone_notifications
+UPDATE @listed(:ids) scheduler_outbox o @by_primary ON o.id = listed.value AND o.state = 'PENDING'
+   SET o.wake_ms = :wake_ms
+
+-- name: delete_watches
+DELETE w FROM @watch_rows(:rows) STRAIGHT_JOIN scheduler_watches w @by_primary
+    ON w.instance_id = n.instance_id AND w.kind = n.kind

@@ -59,8 +59,8 @@ SELECT n.token FROM @token_rows(:rows)
 
 -- name: old_notifications
 -- An id begins with the time of its decision.
-SELECT o.id FROM scheduler_outbox o @by(scheduler_outbox_state)
- WHERE o.state = :state AND o.id < :before ORDER BY o.id LIMIT :limit
+SELECT o.id FROM scheduler_outbox o @by(scheduler_outbox_ended)
+ WHERE o.state = :state AND o.ended_ms < :before ORDER BY o.ended_ms LIMIT :limit
 
 -- name: purge_notifications
 @delete_listed(scheduler_outbox, id, PRIMARY)

@@ -141,3 +141,26 @@ DELETE FROM :table WHERE :column IN (SELECT value FROM json_each(:ids))
 
 -- fragment: token_rows(rows)
 (SELECT value AS token FROM json_each(:rows)) AS n
+-- fragment: notification_rows(rows)
+(SELECT json_extract(value, '$.id') AS id,
+         json_extract(value, '$.owner') AS owner,
+         json_extract(value, '$.job_id') AS job_id,
+         json_extract(value, '$.instance_id') AS instance_id,
+         json_extract(value, '$.event') AS event,
+         json_extract(value, '$.channel') AS channel,
+         json_extract(value, '$.payload') AS payload,
+         json_extract(value, '$.state') AS state,
+         json_extract(value, '$.attempts') AS attempts,
+         json_extract(value, '$.wake_ms') AS wake_ms,
+         json_extract(value, '$.give_up_ms') AS give_up_ms,
+         json_extract(value, '$.error') AS error,
+         json_extract(value, '$.created_ms') AS created_ms,
+         json_extract(value, '$.ended_ms') AS ended_ms
+    FROM json_each(:rows)) AS n
+
+-- fragment: watch_rows(rows)
+(SELECT json_extract(value, '$.instance_id') AS instance_id,
+         json_extract(value, '$.kind') AS kind,
+         json_extract(value, '$.job_id') AS job_id,
+         json_extract(value, '$.due_ms') AS due_ms
+    FROM json_each(:rows)) AS n

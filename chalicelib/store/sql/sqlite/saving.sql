@@ -75,3 +75,12 @@ UPDATE scheduler_job_instances
 UPDATE scheduler_backfills
    SET wake_ms = :now
  WHERE id IN (SELECT value FROM json_each(:ids)) AND state = 'RUNNING'
+
+-- name: postpone_notifications
+UPDATE scheduler_outbox
+   SET wake_ms = :wake_ms
+ WHERE id IN (SELECT value FROM json_each(:ids)) AND state = 'PENDING'
+
+-- name: delete_watches
+DELETE FROM scheduler_watches
+ WHERE (instance_id, kind) IN (SELECT n.instance_id, n.kind FROM @watch_rows(:rows))
