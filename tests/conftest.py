@@ -14,6 +14,7 @@ LONG = (
     "tests/model/",
     "tests/engine/test_race.py",
     "tests/engine/test_crashes.py",
+    "tests/engine/test_policy_crashes.py",
     "tests/targets/test_process_crashes.py",
     "tests/engine/test_calendars.py",
 )

@@ -150,7 +150,10 @@ class CrashingTargets(RecordingTargets):
         super().__init__(
             calls=world.calls,
             executions=world.executions,
+            launch_outcomes=world.launch_outcomes,
+            run_outcomes=world.run_outcomes,
             endings=world.endings,
+            otherwise=world.otherwise,
             when_cancelled=Stopped(),
         )
         self._fuse = fuse

@@ -134,9 +134,9 @@ def submit(kind: str, *, scheduled: bool, **changes: Any) -> Step:
     return step
 
 
-def submit_upstream(kind: str) -> Step:
-    """The job that another waits for; the story goes on about the other."""
-    submission = submit(kind, scheduled=True, name="load")
+def submit_upstream(kind: str, **changes: Any) -> Step:
+    """Another job, ``load``, that one may wait for; the story goes on about the one."""
+    submission = submit(kind, scheduled=True, name="load", **changes)
 
     def step(life: Life) -> None:
         submission(life)
@@ -424,7 +424,7 @@ def test_dying_at_any_moment_loses_and_doubles_nothing(
 
 ELSEWHERE = {
     "commands/calendars.py": "test_calendars.py has stories of its own",
-    "commands/groups.py": "one commit each, and nothing after it but a ring",
+    "commands/groups.py": "test_policy_crashes.py has stories of its own",
     "commands/people.py": "one commit each, and nothing after it",
     "commands/quotas.py": "one commit, and nothing after it",
     "housekeeping.py": "test_retention.py has stories of its own",
