@@ -8,6 +8,7 @@ backfill that goes on is about. Files are removed after the commit; until they a
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from chalicelib.engine.engine import Engine
 from chalicelib.engine.facts import Purged
@@ -41,24 +42,39 @@ class Budget:
     def spend(self) -> bool:
         """Whether there is time for one more batch."""
         self._left -= 1
-        return self._left >= 0 and self._clock.now_ms() < self._until_ms
+        return not self.over()
+
+    def over(self) -> bool:
+        return self._left < 0 or self._clock.now_ms() >= self._until_ms
 
 
 def purge_job(engine: Engine, job: Job, budget: Budget, now_ms: int) -> bool:
     """All of the job that may go; false when the time was up before."""
     retention = retention_of(job, engine.chores.retention)
-    for ended_ms, to_ms in list(_cuts(engine, job, retention, now_ms)):
-        from_ms = 0
-        while True:
-            if not budget.spend():
-                return False
-            page = _purge(engine, job.id, (ended_ms, from_ms, to_ms), budget.batch, now_ms)
-            if len(page) < budget.batch:
-                break
-            from_ms = page[-1].nominal_ms + 1
+    if budget.over():
+        return False
+    for cut in _cuts(engine, job, retention, now_ms):
+        if not _purge_before(engine, job.id, cut, budget, now_ms):
+            return False
     age_ms = retention.age_ms
     if job.state is JobState.DELETED and age_ms is not None and job.modified_ms < now_ms - age_ms:
         return _purge_deleted(engine, job.id, budget)
+    return True
+
+
+def _purge_before(
+    engine: Engine, job_id: str, cut: tuple[int, int], budget: Budget, now_ms: int
+) -> bool:
+    """Batch by batch; most nights most jobs have nothing to purge, and cost a look without a lock."""
+    ended_ms, to_ms = cut
+    from_ms: int | None = 0
+    while from_ms is not None:
+        span = ended_ms, from_ms, to_ms
+        if not engine.store.read(lambda reader, span=span: reader.ended_before(job_id, *span, 1)):  # type: ignore[misc]
+            return True
+        if not budget.spend():
+            return False
+        from_ms = _purge(engine, job_id, span, budget.batch, now_ms)
     return True
 
 
@@ -100,48 +116,73 @@ def _cuts(engine: Engine, job: Job, retention: Retention, now_ms: int) -> Iterat
 
 def _purge(
     engine: Engine, job_id: str, cut: tuple[int, int, int], batch: int, now_ms: int
-) -> Sequence[Ended]:
-    """One batch, under the lock of the job: nothing of it is rerun or backfilled meanwhile."""
-    ended_ms, from_ms, to_ms = cut
+) -> int | None:
+    """One batch, under the lock of the job: nothing of it is rerun or backfilled meanwhile.
 
-    def unit(tx: Transaction) -> tuple[Sequence[Ended], Sequence[str]]:
+    From which nominal time on to go on; None when there is no more.
+    """
+
+    def unit(tx: Transaction) -> _Batch:
         [job] = tx.lock_jobs([job_id])
-        page = tx.ended_before(job_id, ended_ms, from_ms, to_ms, batch)
-        gone = _unneeded(tx, job, page) if page else []
-        if not gone:
-            return page, ()
-        _mark(tx, job, gone)
-        tx.purge_instances(one.id for one in gone)
-        tokens = [
-            run_token(one.id, run)
-            for one in gone
-            if one.launched or one.run > 1
-            for run in range(1, one.run + 1)
-        ]
+        page = tx.ended_before(job_id, *cut, batch)
+        spans = _wanted_spans(tx, job)
+        gone = _unneeded(tx, job, page, spans)
+        if gone:
+            _mark(tx, job, gone)
+            tx.purge_instances(one.id for one in gone)
+        tokens = list(_tokens(gone))
         tx.add_leftovers(tokens)
-        purged.append(len(gone))
-        return page, tokens
+        more = len(page) == batch
+        return _Batch(len(gone), tokens, _behind(page[-1].nominal_ms, spans) if more else None)
 
-    purged: list[int] = []
-    page, tokens = engine.store.transact(unit)
-    if purged:
-        engine.listener(Purged(now_ms, job_id, purged[-1]))
-    _forget_files(engine, tokens)
-    return page
+    done = engine.store.transact(unit)
+    if done.purged:
+        engine.listener(Purged(now_ms, job_id, done.purged))
+    _forget_files(engine, done.tokens)
+    return done.next_ms
 
 
-def _unneeded(tx: Transaction, job: Job, page: Sequence[Ended]) -> Sequence[Ended]:
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """``next_ms``: from where to go on; None at the end."""
+
+    purged: int
+    tokens: Sequence[str]
+    next_ms: int | None
+
+
+def _tokens(gone: Sequence[Ended]) -> Iterator[str]:
+    """Of all their runs that a target may have known."""
+    for one in gone:
+        if one.launched or one.run > 1:
+            yield from (run_token(one.id, run) for run in range(1, one.run + 1))
+
+
+def _wanted_spans(tx: Transaction, job: Job) -> Sequence[tuple[int, int]]:
+    """Nominal times that backfills are about which go on."""
+    if job.state is JobState.DELETED:
+        return ()
+    running = BackfillFilter(job_id=job.id, state=(BackfillState.RUNNING,), limit=OPEN_BACKFILLS)
+    return [(one.from_ms, one.to_ms) for one in tx.backfills(running, None)]
+
+
+def _unneeded(
+    tx: Transaction, job: Job, page: Sequence[Ended], spans: Sequence[tuple[int, int]]
+) -> Sequence[Ended]:
     """Without what another job or a backfill may still look at."""
     if job.state is JobState.DELETED:
         return page
     last = tx.last_success(job.id)
-    running = BackfillFilter(job_id=job.id, state=(BackfillState.RUNNING,), limit=OPEN_BACKFILLS)
-    spans = [(one.from_ms, one.to_ms) for one in tx.backfills(running, None)]
     return [
         one
         for one in page
         if one.nominal_ms != last and not any(first <= one.nominal_ms < end for first, end in spans)
     ]
+
+
+def _behind(at_ms: int, spans: Sequence[tuple[int, int]]) -> int:
+    """Past the backfill that it belongs to: what that wants may be thousands, and all of it stays."""
+    return max([at_ms + 1, *(end for first, end in spans if first <= at_ms < end)])
 
 
 def _mark(tx: Transaction, job: Job, gone: Sequence[Ended]) -> None:

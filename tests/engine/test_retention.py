@@ -210,7 +210,6 @@ def test_files_that_cannot_go_yet_go_later(world: World) -> None:
 def test_much_is_done_bit_by_bit_and_an_idle_minute_asks_nothing(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chalicelib.engine.purging.BATCH", 1)
     monkeypatch.setattr("chalicelib.engine.housekeeping.Budget.__init__.__defaults__", (2, 1))
     with_retention(world, days=1)
     job = ran(world)
@@ -223,6 +222,35 @@ def test_much_is_done_bit_by_bit_and_an_idle_minute_asks_nothing(
     assert counts[0] > 1
     assert counts[-1] == 1
     assert not world.engine.chores.unfinished
+
+
+def test_jobs_with_nothing_to_purge_cost_no_batch(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chalicelib.engine.housekeeping.Budget.__init__.__defaults__", (4, 10))
+    with_retention(world, days=1)
+    idle = {"schedule": {"every": "PT1H", "start": "2030-01-01T00:00:00Z"}}
+    for number in range(20):
+        commands.submit(world.engine, ADMIN, a_definition(name=f"idle-{number}", **idle))
+    job = ran(world)
+    world.clock.now = NOON + 3 * DAY_MS
+    world.minute()
+    assert left(world, job) == TIMES[-1:]
+    assert not world.engine.chores.unfinished
+
+
+def test_a_long_backfill_does_not_keep_what_lies_behind_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With one row a batch and few batches a minute: what stays is passed over, not walked through."""
+    monkeypatch.setattr("chalicelib.engine.housekeeping.Budget.__init__.__defaults__", (4, 1))
+    with_retention(world, days=1)
+    job = ran(world)
+    wish = Wish(from_ms=TIMES[0], to_ms=TIMES[2] + 1, reprocess="none", overlap="queue")
+    commands.create_backfill(world.engine, ADMIN, job.id, wish)
+    world.clock.now = NOON + 3 * DAY_MS
+    tidy(world.engine)
+    assert left(world, job) == [*TIMES[:3], TIMES[-1]]
 
 
 @pytest.mark.parametrize("database", ["sqlite-memory", "mariadb"])

@@ -395,6 +395,7 @@ def writes() -> dict[str, Callable[[Transaction], object]]:
         ),
         "leftovers": lambda tx: tx.add_leftovers([an_id(3) + "-1"]),
         "drop leftovers": lambda tx: tx.drop_leftovers([an_id(3) + "-1"]),
+        "purge notifications": lambda tx: tx.purge_notifications(NOON + 60, 20),
         "purge job": lambda tx: tx.purge_job(an_id(JOBS + 5), 20),
     }
 
