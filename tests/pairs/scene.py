@@ -133,6 +133,9 @@ COMMANDS: Mapping[str, Doing] = {
     "submit another": lambda w, _: commands.submit(w.engine, ADMIN, definition(name="another")),
     "schedule": lambda w, c: commands.schedule(w.engine, ADMIN, c.job),
     "suspend": lambda w, c: commands.suspend(w.engine, ADMIN, c.job),
+    "suspend longer": lambda w, c: commands.suspend(
+        w.engine, ADMIN, c.job, until_ms=NOON + 60 * MINUTE
+    ),
     "resume": lambda w, c: commands.resume(w.engine, ADMIN, c.job),
     "resume, catch up": lambda w, c: commands.resume(w.engine, ADMIN, c.job, catch_up="all"),
     "expire": lambda w, c: commands.expire(w.engine, ADMIN, c.job),
@@ -161,13 +164,19 @@ COMMANDS: Mapping[str, Doing] = {
     "group larger": lambda w, _: commands.set_group(w.engine, ADMIN, "g", SIZE + 1),
     "group smaller": lambda w, _: commands.set_group(w.engine, ADMIN, "g", 1),
     "group deleted": lambda w, _: commands.delete_group(w.engine, ADMIN, "g"),
+    "quotas": lambda w, _: commands.set_quotas(w.engine, ADMIN, "default", {"max_jobs": 5}),
     "sweep": lambda w, _: w.minute(),
     "claim": lambda w, c: launch_started(w.engine, c.handed),
     "succeed": _settled(Succeeded()),
     "fail": _settled(Failed("broken")),
 }
 # What each is about happens only to a job in this state; elsewhere it is refused or does nothing.
-NEEDS = {"resume": "suspended", "resume, catch up": "suspended", "schedule": "expired"}
+NEEDS = {
+    "suspend longer": "suspended",
+    "resume": "suspended",
+    "resume, catch up": "suspended",
+    "schedule": "expired",
+}
 # Several units, or what they find depends on when they look: together they do what neither order does.
 SEVERAL = frozenset({"sweep", "claim", "kill many", "skip many", "rerun many"})
 
