@@ -28,6 +28,10 @@ COMMANDS = {
         "Concurrency groups: limits that several jobs share.",
     ),
     "stats": ("cli.commands.stats:stats", "Show how well things went: rates, times, skips."),
+    "notification": (
+        "cli.commands.notification:notification",
+        "What jobs tell webhooks, and whether it arrived.",
+    ),
     "data": ("cli.commands.data:data", "Say that data has arrived."),
     "events": ("cli.commands.events:events", "Show who did what, when and why."),
     "owner": ("cli.commands.owner:owner", "Teams, their members, and access tokens."),

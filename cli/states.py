@@ -15,6 +15,7 @@ INSTANCE_STATES = (
     "SKIPPED",
 )
 BACKFILL_STATES = ("RUNNING", "COMPLETED", "CANCELLED")
+NOTIFICATION_STATES = ("PENDING", "DELIVERED", "FAILED")
 UNSUCCESSFUL = ("FAILED", "TIMED_OUT", "KILLED")
 INSTANCE_KINDS = ("SCHEDULED", "MANUAL", "BACKFILL")
 ENDED = frozenset({"SUCCEEDED", "FAILED", "TIMED_OUT", "KILLED", "SKIPPED"})
@@ -26,6 +27,8 @@ _COLOURS = {
     "DELETED": "bright_black",
     "COMPLETED": "green",
     "CANCELLED": "magenta",
+    "PENDING": "yellow",
+    "DELIVERED": "green",
     "WAITING": "yellow",
     "LAUNCHING": "cyan",
     "LAUNCHED": "cyan",

@@ -429,6 +429,7 @@ ELSEWHERE = {
     "commands/quotas.py": "one commit, and nothing after it",
     "housekeeping.py": "test_retention.py has stories of its own",
     "idle_waits.py": "one commit each, which the next hour repeats",
+    "notification_desk.py": "one commit each, and nothing after it but a ring",
     "purging.py": "test_retention.py has stories of its own",
 }
 
