@@ -16,7 +16,7 @@ from chalicelib.notifications.messages import WakeUp, write_handed_out, write_wa
 from chalicelib.settings import BadSetting, Settings, environment, read_settings
 from chalicelib.store import SqlStore
 
-SECOND_HAND = "second-hand"  # the mark in the store
+SECOND_HAND = "second-hand"  # the note in the store
 
 
 def is_lambda(environ: Mapping[str, str]) -> bool:
@@ -63,8 +63,8 @@ def _transport(settings: Settings, aws: Aws, store: SqlStore, log: JsonLog) -> w
     alarm = MergedAlarm(
         SqsAlarm(call, f"{prefix}wake", write, wall_ms, told),
         wall_ms,
-        recall=lambda: store.read(lambda reader: reader.mark(SECOND_HAND)),
-        keep=lambda mark: store.transact(lambda tx: tx.set_mark(SECOND_HAND, mark)),
+        recall=lambda: store.read(lambda reader: reader.noted(SECOND_HAND)),
+        keep=lambda mark: store.transact(lambda tx: tx.note(SECOND_HAND, mark)),
     )
     queues = SqsQueues(call, prefix, write_handed_out, told)
     return wiring.Transport(queue=queues, alarm=alarm, stops=RunsInThisProcess())

@@ -133,7 +133,7 @@ def unseen_replace(instance: Instance, job: Job) -> bool:
 def waits_for_data(job: Job) -> bool:
     """Whether there is more to be decided of its instances than whose turn it is."""
     try:
-        return bool(getattr(job.definition, "prerequisites", ()))
+        return bool(job.definition.prerequisites)
     except ValueError:
         return False
 

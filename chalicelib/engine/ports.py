@@ -102,10 +102,6 @@ class Reader(
 ):
     """Questions. ``owners`` limits what is seen; None sees all (admins and the engine itself)."""
 
-    def mark(self, name: str) -> str | None:
-        """What was kept under that name, of the installation as a whole."""
-        ...
-
     def job(self, job_id: str, owners: Sequence[str] | None) -> Job | None:
         """Also a deleted one."""
         ...
@@ -240,8 +236,6 @@ class Transaction(
     instances by id. Backfills, which only their jobs' holders touch, have no place of their own in it.
     A value is written as a whole; ``save_instances`` repeats the guard on ``version``.
     """
-
-    def set_mark(self, name: str, value: str) -> None: ...
 
     def lock_jobs(self, ids: Iterable[str]) -> Sequence[Job]:
         """Those that exist, in order of id."""

@@ -39,10 +39,6 @@ class SqlReader(
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def mark(self, name: str) -> str | None:
-        found = self._session.query("mark", name=name)
-        return found[0][0] if found else None
-
     def job(self, job_id: str, owners: Sequence[str] | None) -> Job | None:
         found = self._session.query("job", id=job_id, owners=as_owners(owners))
         return rows.job_of(found[0]) if found else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from typing import TypeVar
 
 from chalicelib.engine.ports import GroupKey, Remembered, Scope, Slots
@@ -39,11 +38,6 @@ class SqlTransaction(
     SqlReader, BackfillWrites, OwnerWrites, HousekeepingWrites, NotificationWrites
 ):
     """The ``Transaction`` port."""
-
-    def set_mark(self, name: str, value: str) -> None:
-        if self._session.change("update_meta", name=name, value=value) == 0:
-            with suppress(Duplicate):  # somebody kept another at this moment
-                self._session.change("insert_meta", name=name, value=value)
 
     def lock_jobs(self, ids: Iterable[str]) -> Sequence[Job]:
         return [rows.job_of(row) for row in self._session.query_listed("lock_jobs", ids)]

@@ -6,6 +6,3 @@ INSERT INTO scheduler_meta (name, value) VALUES (:name, :value)
 
 -- name: update_meta
 UPDATE scheduler_meta SET value = :value WHERE name = :name
-
--- name: mark
-SELECT value FROM scheduler_meta WHERE name = :name
