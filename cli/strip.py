@@ -15,7 +15,7 @@ import click
 
 from cli.screen import Screen
 from cli.states import colour_of
-from cli.text import one_line
+from cli.text import one_line, shorten
 from cli.times import span
 
 Document = dict[str, Any]
@@ -45,7 +45,8 @@ def strip_lines(newest_first: Sequence[Document], screen: Screen) -> Iterator[st
     shown = list(reversed(newest_first[:room]))
     took = [_took(row, screen) for row in shown]
     known = [ms for ms in took if ms is not None]
-    yield _title(len(shown), known)
+    title = _title(len(shown), known)
+    yield title if screen.columns is None else shorten(title, screen.columns)
     longest = max(known, default=0)
     bars = (_bar(ms, longest) for ms in took)
     for marks in ([*bars], [sign(row) for row in shown]):

@@ -63,7 +63,8 @@ def test_nothing_and_one() -> None:
 @pytest.mark.parametrize("columns", [12, 20, 30, 80, 200])
 def test_it_fits(columns: int) -> None:
     many = rows() * 20
-    _, bars, signs, *legend = strip_lines(many, Screen(columns=columns, zone=UTC, now_ms=NOW))
+    title, bars, signs, *legend = strip_lines(many, Screen(columns=columns, zone=UTC, now_ms=NOW))
+    assert width(title) <= columns
     assert width(bars) <= width(signs) == min(columns, LENGTH + 2)
     if columns >= 20:
         assert all(width(line) <= columns for line in legend)
