@@ -3,6 +3,7 @@
 PORT     ?= 8080
 DATABASE ?= sqlite:///.noonday/noonday.db
 CLOCK    ?=
+PAUSE    ?=
 PYTHON   ?=
 WORKERS  ?= 2
 TESTS    ?=
@@ -31,6 +32,7 @@ help:
 	@echo '                     PORT=8080   DATABASE=$(DATABASE)'
 	@echo '                     DATABASE may be mysql://user@host:3306/name too;'
 	@echo '                     CLOCK=2026-12-24T17:59:50Z starts a clock that is moved by hand'
+	@echo '                     PAUSE="a restored backup" begins paused: nothing is launched until it is resumed'
 	@echo
 	@echo '  make test        style, types, import rules and every test (TESTS=tests/cli for some)'
 	@echo '  make test-time   the long comparison of schedules over all zones and years'
@@ -49,7 +51,8 @@ demo: .venv/.project
 run: .venv/.project
 	@echo 'In another terminal, for the command noonday: export PATH="$(CURDIR)/.venv/bin:$$PATH"'
 	@NOONDAY_AUTH="$${NOONDAY_AUTH:-local}" exec $(BIN)/python -m chalicelib.local \
-		--port "$(PORT)" --database "$(DATABASE)" $(if $(CLOCK),--clock "$(CLOCK)")
+		--port "$(PORT)" --database "$(DATABASE)" $(if $(CLOCK),--clock "$(CLOCK)") \
+		$(if $(PAUSE),--pause "$(PAUSE)")
 
 test: .venv/.dev .venv/.project
 	$(SAY) 'Style'

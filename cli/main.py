@@ -35,6 +35,8 @@ COMMANDS = {
     "data": ("cli.commands.data:data", "Say that data has arrived."),
     "events": ("cli.commands.events:events", "Show who did what, when and why."),
     "owner": ("cli.commands.owner:owner", "Teams, their members, and access tokens."),
+    "pause": ("cli.commands.pause:pause", "Let nothing begin, for incidents and restores."),
+    "resume": ("cli.commands.pause:resume", "End the pause of everything."),
     "clock": ("cli.commands.clock:clock", "Show the server's clock, or move it by hand."),
     "config": ("cli.commands.config:config", "Choose the server, its token and the owner."),
     "health": ("cli.commands.health:health", "Ask whether the server is well."),

@@ -27,7 +27,12 @@ def emit(session: Session, document: Any, lines: Callable[[Screen], Iterable[str
 
 
 def say_more(session: Session, document: Any) -> None:
-    """A list that goes on says so; on stderr, where it disturbs no program."""
+    """A list that goes on says so, and that all is paused; on stderr, where it disturbs no program."""
+    paused = document.get("paused") if isinstance(document, dict) else None
+    if isinstance(paused, dict) and session.output == "table":
+        from cli.pauses import told  # noqa: PLC0415 - seldom needed
+
+        click.echo(f"{told(paused, session.screen)}; noonday resume goes on", err=True)
     following = document.get("next") if isinstance(document, dict) else None
     if following and session.output == "table":
         click.echo(f"there is more: --all, or --next {following}", err=True)

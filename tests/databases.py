@@ -115,6 +115,7 @@ class Server:
         with closing(self.connect(database)) as connection, connection.cursor() as cursor:
             for (table,) in tables:
                 cursor.execute(f"DELETE FROM {table}")
+            cursor.execute("UPDATE scheduler_meta SET value = '' WHERE name = 'pause'")
 
 
 @pytest.fixture(scope="session")

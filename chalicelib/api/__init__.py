@@ -17,6 +17,7 @@ from chalicelib.api import (
     job_commands,
     jobs,
     notifications,
+    pausing,
     people,
     reasons,
     schedules,
@@ -43,6 +44,7 @@ RESOURCES: Sequence[Resource] = tuple(
         history,
         statistics,
         people,
+        pausing,
         service,
     )
 )

@@ -7,8 +7,17 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, JsonValue
 
-from chalicelib.api.documents import Answer, MaybeMs, MaybeTime, Ms, Time, twins
+from chalicelib.api.documents import (
+    Answer,
+    MaybeMs,
+    MaybeTime,
+    Ms,
+    PauseDocument,
+    Time,
+    twins,
+)
 from chalicelib.api.paging import read_cursor, write_cursor
+from chalicelib.api.rendering import pause_document
 from chalicelib.api.requests import Because, Instant, PageQuery, Query, upper
 from chalicelib.engine.commands.backfills import Plan
 from chalicelib.engine.views import BackfillView, Page
@@ -105,6 +114,7 @@ class BackfillDocument(Answer):
 class BackfillPage(Answer):
     items: list[BackfillDocument]
     next: str | None
+    paused: PauseDocument | None = Field(None, description="What holds all; null: nothing does")
 
 
 class PlannedDocument(Answer):
@@ -168,7 +178,9 @@ def backfill_document(view: BackfillView, now_ms: int) -> BackfillDocument:
 
 def backfill_page(page: Page[BackfillView], now_ms: int) -> BackfillPage:
     items = [backfill_document(view, now_ms) for view in page.items]
-    return BackfillPage(items=items, next=write_cursor(page.next))
+    return BackfillPage(
+        items=items, next=write_cursor(page.next), paused=pause_document(page.pause)
+    )
 
 
 def plan_document(plan: Plan, limit: int, cursor: str | None) -> BackfillPlanDocument:

@@ -189,14 +189,35 @@ class CheckedDocument(Answer):
     warnings: list[str]
 
 
+class PauseDocument(Answer):
+    """Since when all is paused, by whom and why."""
+
+    since_ms: Ms
+    since_time: Time
+    by: str
+    reason: str | None
+
+
+class PauseStateDocument(Answer):
+    """Whether all is paused: then nothing begins."""
+
+    paused: bool
+    since_ms: MaybeMs
+    since_time: MaybeTime
+    by: str | None
+    reason: str | None
+
+
 class JobPage(Answer):
     items: list[JobDocument]
     next: str | None
+    paused: PauseDocument | None = Field(None, description="What holds all; null: nothing does")
 
 
 class InstancePage(Answer):
     items: list[InstanceDocument]
     next: str | None
+    paused: PauseDocument | None = Field(None, description="What holds all; null: nothing does")
 
 
 class EventPage(Answer):
@@ -349,6 +370,7 @@ class HealthDocument(Answer):
     status: str
     version: str
     database: str = Field(description="Which kind: sqlite or mysql")
+    paused: bool = Field(description="Whether an admin holds everything; GET /pause says why")
     now_ms: Ms
     now_time: Time
 

@@ -17,6 +17,7 @@ from chalicelib.api.documents import (
     InstancePage,
     JobDocument,
     JobPage,
+    PauseDocument,
     PreviewDocument,
     RevisionDocument,
     RunDocument,
@@ -33,6 +34,7 @@ from chalicelib.model.event import Event
 from chalicelib.model.identity import run_token
 from chalicelib.model.instance import Run
 from chalicelib.model.job import Job, Revision, Suspension
+from chalicelib.model.pause import Pause
 from chalicelib.schedule import Explanation, Fire
 
 T = TypeVar("T")
@@ -93,7 +95,7 @@ def job_document(engine: Engine, job: Job) -> JobDocument:
 
 def job_page(engine: Engine, page: Page[Job]) -> JobPage:
     items = [job_document(engine, job) for job in page.items]
-    return JobPage(items=items, next=write_cursor(page.next))
+    return JobPage(items=items, next=write_cursor(page.next), paused=pause_document(page.pause))
 
 
 def instance_document(view: InstanceView) -> InstanceDocument:
@@ -135,7 +137,15 @@ def instance_document(view: InstanceView) -> InstanceDocument:
 
 def instance_page(page: Page[InstanceView]) -> InstancePage:
     items = [instance_document(view) for view in page.items]
-    return InstancePage(items=items, next=write_cursor(page.next))
+    return InstancePage(
+        items=items, next=write_cursor(page.next), paused=pause_document(page.pause)
+    )
+
+
+def pause_document(pause: Pause | None) -> PauseDocument | None:
+    if pause is None:
+        return None
+    return PauseDocument(by=pause.by, reason=pause.reason, **twins(since=pause.since_ms))
 
 
 def event_page(page: Page[Event]) -> EventPage:

@@ -11,6 +11,7 @@ from chalicelib.api.documents import ClockDocument, HealthDocument, twins
 from chalicelib.api.rendering import JSON, answer
 from chalicelib.api.requests import ClockBody, Query
 from chalicelib.api.resource import Resource
+from chalicelib.engine import queries
 from chalicelib.engine.access import require_admin
 from chalicelib.model.errors import Conflict, InvalidInput, Problem
 from chalicelib.model.instants import parse_duration
@@ -23,11 +24,12 @@ VERSION = "0.1.0"
 @resource.route("GET", "/health", {200: HealthDocument}, public=True)
 def health(call: Call) -> Response:
     """Whether the service can serve: it asks its database."""
-    call.noonday.store.database_now_ms()
+    paused = queries.pause(call.engine) is not None
     document = HealthDocument(
         status="ok",
         version=VERSION,
         database=call.noonday.store.describe().partition(":")[0],
+        paused=paused,
         **twins(now=call.engine.clock.now_ms()),
     )
     return answer(document)

@@ -43,7 +43,8 @@ def advance_backfills(engine: Engine, stop_ms: int) -> int:
     while True:
         due = engine.store.read(lambda reader: reader.due_backfills(engine.clock.now_ms(), BATCH))
         for backfill_id, job_id in due:
-            _take_turn(engine, backfill_id, job_id)
+            if not _take_turn(engine, backfill_id, job_id):
+                return turns
             turns += 1
             if engine.clock.now_ms() >= stop_ms:
                 return turns
@@ -51,18 +52,23 @@ def advance_backfills(engine: Engine, stop_ms: int) -> int:
             return turns
 
 
-def _take_turn(engine: Engine, backfill_id: str, job_id: str) -> None:
-    def unit(tx: Transaction) -> BackfillSetAside | None:
+def _take_turn(engine: Engine, backfill_id: str, job_id: str) -> bool:
+    """False: all is paused, and nobody has a turn."""
+
+    def unit(tx: Transaction) -> tuple[bool, BackfillSetAside | None]:
+        if tx.share_pause() is not None:
+            return False, None
         now = engine.clock.now_ms()
         [job] = tx.lock_jobs([job_id])
         backfill = tx.lock_backfill(backfill_id)
         if backfill is None or backfill.wake_ms is None or backfill.wake_ms > now:
-            return None
-        return _turn(engine, tx, job, backfill, now)
+            return True, None
+        return True, _turn(engine, tx, job, backfill, now)
 
-    aside = engine.store.transact(unit)
+    taken, aside = engine.store.transact(unit)
     if aside is not None:
         engine.listener(aside)
+    return taken
 
 
 def _turn(

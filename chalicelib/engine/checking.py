@@ -15,6 +15,7 @@ from chalicelib.engine.conditions import Condition, Found, shortened, wait_key
 from chalicelib.engine.engine import Engine
 from chalicelib.engine.facts import PrerequisitesChecked
 from chalicelib.engine.handout import LANES, PATIENCE_MS
+from chalicelib.engine.pausing import put_back
 from chalicelib.engine.ports import HandedOut, Lane, Reader, Transaction
 from chalicelib.engine.prerequisites import conditions_of
 from chalicelib.engine.wait_ports import Upstream, Wait
@@ -47,6 +48,8 @@ def check_waiting(engine: Engine, handed: Sequence[HandedOut]) -> None:
 
     What answers soon is settled soon: a check that hangs delays only those that wait for it.
     """
+    if put_back(engine, handed):
+        return
     looks, known = engine.store.read(lambda reader: _looks(engine, reader, handed))
     outside = [one for look in looks for one in look.conditions if one not in known]
     asked = list(dict.fromkeys(outside))

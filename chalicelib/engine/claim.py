@@ -13,6 +13,7 @@ from chalicelib.engine.engine import Engine
 from chalicelib.engine.facts import RunClaimed
 from chalicelib.engine.moved import Moved
 from chalicelib.engine.outcomes import Failed
+from chalicelib.engine.pausing import held_back
 from chalicelib.engine.ports import HandedOut, LaunchRequest, Transaction
 from chalicelib.engine.requests import launch_request
 from chalicelib.engine.settle import announce, result_of, settle, write_moves
@@ -33,14 +34,18 @@ class Claimed:
 
 
 def claim(engine: Engine, handed: Sequence[HandedOut]) -> Sequence[Claimed]:
-    """Take what may be launched of what was handed out; whatever moved meanwhile is dropped.
+    """Take what may be launched of what was handed out; whatever moved meanwhile is dropped. While all is
+    paused that is nothing: only runs that have begun are taken, to be looked after.
 
     Returns the runs that are now ours. What must wait, or ends without a launch, is written too.
     """
 
     def unit(tx: Transaction) -> _Decided:
         now = engine.clock.now_ms()
+        paused = tx.share_pause() is not None
         scene = _look(tx, {item.id: item.version for item in handed})
+        if paused:
+            scene.handed = held_back(tx, scene.handed, now)
         moves = scene.decided(now)
         write_moves(engine, tx, scene.jobs, moves, now)
         names = {key: job.name for key, job in scene.jobs.items()}

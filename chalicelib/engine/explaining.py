@@ -51,9 +51,12 @@ def why(engine: Engine, principal: Principal, instance_id: str) -> Why:
 def explained(reader: Reader, instance: Instance, now_ms: int) -> Why:
     """What costs a few questions, whatever there is."""
     scene = _scene(reader, instance, now_ms)
-    view = InstanceView(instance, scene.job.name, ())
+    view = InstanceView(instance, scene.job.name, (), reader.pause())
     findings = json.loads(instance.findings_json or "[]")
-    return Why(view, _because(scene), findings, scene.holders, instance.deadline_ms)
+    because = _because(scene)
+    if view.pause is not None and instance.state is InstanceState.WAITING:
+        because = f"{view.pause.told}; {because}"
+    return Why(view, because, findings, scene.holders, instance.deadline_ms)
 
 
 @dataclass(frozen=True, slots=True)

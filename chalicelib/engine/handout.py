@@ -64,7 +64,8 @@ def hand_out(engine: Engine, limit: int) -> Batch:
 
 def _look_at_due(engine: Engine, tx: Transaction, limit: int) -> Batch:
     now = engine.clock.now_ms()
-    due = tx.lock_due_instances(now, limit)
+    paused = tx.share_pause() is not None
+    due = tx.lock_due_in_flight(now, limit) if paused else tx.lock_due_instances(now, limit)
     ways = _ways(engine, tx, due)
     batch = Batch(looked_at=len(due))
     saved = []

@@ -46,6 +46,8 @@ def materialise(engine: Engine, limit: int) -> Materialised:
     and inserts their instances. A job that raises is set aside alone, and looked at again later."""
 
     def unit(tx: Transaction) -> Materialised:
+        if tx.share_pause() is not None:
+            return Materialised(0, 0, ())
         now = engine.clock.now_ms()
         due = tx.lock_due_jobs(now, limit)
         turns = [_turn(engine, job, now) for job in due]

@@ -23,6 +23,7 @@ from chalicelib.engine.housekeeping_ports import HousekeepingReader, Housekeepin
 from chalicelib.engine.notification_ports import NotificationReader, NotificationTransaction
 from chalicelib.engine.outcomes import Outcome, Style
 from chalicelib.engine.owner_ports import OwnerReader, OwnerTransaction
+from chalicelib.engine.pause_ports import PauseReader, PauseTransaction
 from chalicelib.engine.wait_ports import WaitReader, WaitTransaction
 from chalicelib.model.calendar import StoredCalendar
 from chalicelib.model.event import Event
@@ -69,7 +70,10 @@ class Remembered:
 
 @dataclass(frozen=True, slots=True)
 class Wakes:
-    """When the earliest of each kind is due, UTC milliseconds; None for none. ``paused``: nothing begins."""
+    """When the earliest of each kind is due, UTC milliseconds; None for none.
+
+    ``paused``: nothing begins; then only what is in flight, and notifications, can be due.
+    """
 
     jobs: int | None = None
     instances: int | None = None
@@ -95,6 +99,7 @@ class Reader(
     BackfillReader,
     HistoryReader,
     OwnerReader,
+    PauseReader,
     WaitReader,
     HousekeepingReader,
     NotificationReader,
@@ -225,6 +230,7 @@ class Transaction(
     Reader,
     BackfillTransaction,
     OwnerTransaction,
+    PauseTransaction,
     WaitTransaction,
     HousekeepingTransaction,
     NotificationTransaction,
@@ -232,8 +238,9 @@ class Transaction(
 ):
     """One unit of work: all of it happens, or none.
 
-    Locks are taken in this order, whoever takes them: owners, calendars and groups by name, jobs by id,
-    instances by id. Backfills, which only their jobs' holders touch, have no place of their own in it.
+    Locks are taken in this order, whoever takes them: the pause, owners, calendars and groups by name,
+    jobs by id, instances by id. Backfills, which only their jobs' holders touch, have no place of their own
+    in it.
     A value is written as a whole; ``save_instances`` repeats the guard on ``version``.
     """
 

@@ -20,9 +20,10 @@ from chalicelib.model.errors import InvalidInput, NotFound
 from chalicelib.model.event import Event
 from chalicelib.model.instance import Instance
 from chalicelib.model.job import Job, Revision
+from chalicelib.model.pause import Pause
 from chalicelib.model.principal import Membership, Principal
 from chalicelib.model.schedule import Schedule
-from chalicelib.model.states import JobState, Role
+from chalicelib.model.states import InstanceState, JobState, Role
 from chalicelib.schedule import Explanation
 from chalicelib.schedule.previewing import explain_excluding
 
@@ -35,8 +36,11 @@ def job(engine: Engine, principal: Principal, job_ref: str) -> Job:
 
 
 def jobs(engine: Engine, principal: Principal, wanted: JobFilter) -> Page[Job]:
-    rows = engine.store.read(lambda reader: reader.jobs(_one_more(wanted), principal.sees))
-    return _page(rows, wanted.limit, lambda row: row.id)
+    def work(reader: Reader) -> Page[Job]:
+        rows = reader.jobs(_one_more(wanted), principal.sees)
+        return replace(_page(rows, wanted.limit, lambda row: row.id), pause=reader.pause())
+
+    return engine.store.read(work)
 
 
 def revisions(engine: Engine, principal: Principal, job_ref: str) -> Sequence[Revision]:
@@ -64,7 +68,7 @@ def instances(
             narrowed = replace(wanted, job_id=find_job(reader, principal, job_ref).id)
         rows = reader.instances(_one_more(narrowed), principal.sees)
         page = _page(rows, wanted.limit, lambda row: row.id)
-        return Page(_views(reader, page.items), page.next)
+        return Page(_views(reader, page.items), page.next, reader.pause())
 
     return engine.store.read(work)
 
@@ -102,7 +106,7 @@ def backfills(
             narrowed = replace(wanted, job_id=find_job(reader, principal, job_ref).id)
         rows = reader.backfills(_one_more(narrowed), principal.sees)
         page = _page(rows, wanted.limit, lambda row: row.id)
-        return Page(_backfill_views(reader, page.items), page.next)
+        return Page(_backfill_views(reader, page.items), page.next, reader.pause())
 
     return engine.store.read(work)
 
@@ -223,6 +227,11 @@ def owner(engine: Engine, principal: Principal, name: str) -> OwnerView:
     return engine.store.read(work)
 
 
+def pause(engine: Engine) -> Pause | None:
+    """What holds all; None: nothing does."""
+    return engine.store.read(lambda reader: reader.pause())
+
+
 def members(engine: Engine, principal: Principal, owner: str) -> Sequence[Membership]:
     """Raises NotFound when there is no such owner, for this principal."""
     if owner not in owners(engine, principal):
@@ -234,7 +243,8 @@ def members(engine: Engine, principal: Principal, owner: str) -> Sequence[Member
 def _backfill_views(reader: Reader, rows: Sequence[Backfill]) -> Sequence[BackfillView]:
     counts = reader.backfill_counts(row.id for row in rows)
     jobs = {job.id: job for job in reader.jobs_by_id(row.job_id for row in rows)}
-    return [BackfillView(row, jobs[row.job_id], counts[row.id]) for row in rows]
+    pause = reader.pause()
+    return [BackfillView(row, jobs[row.job_id], counts[row.id], pause) for row in rows]
 
 
 def _views(reader: Reader, rows: Sequence[Instance]) -> Sequence[InstanceView]:
@@ -242,7 +252,9 @@ def _views(reader: Reader, rows: Sequence[Instance]) -> Sequence[InstanceView]:
         return ()
     names = reader.job_names({row.job_id for row in rows})
     superseded = reader.runs([row.id for row in rows if row.run > 1])
-    return [InstanceView(row, names[row.job_id], superseded.get(row.id, ())) for row in rows]
+    waits = any(row.state is InstanceState.WAITING for row in rows)
+    pause = reader.pause() if waits else None
+    return [InstanceView(row, names[row.job_id], superseded.get(row.id, ()), pause) for row in rows]
 
 
 F = TypeVar("F", JobFilter, InstanceFilter, EventFilter, BackfillFilter)

@@ -11,6 +11,7 @@ from chalicelib.model.backfill import Backfill, BackfillState
 from chalicelib.model.instance import Instance, Run
 from chalicelib.model.job import Job
 from chalicelib.model.owner import Owner, Quotas
+from chalicelib.model.pause import Pause
 from chalicelib.model.states import TERMINAL, InstanceState, JobState
 
 T = TypeVar("T")
@@ -18,11 +19,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class InstanceView:
-    """``superseded``: the runs before the latest, oldest first."""
+    """``superseded``: the runs before the latest, oldest first. ``pause``: it holds all."""
 
     instance: Instance
     job_name: str
     superseded: Sequence[Run] = ()
+    pause: Pause | None = None
 
     @property
     def runs(self) -> Sequence[Run]:
@@ -30,16 +32,20 @@ class InstanceView:
 
     @property
     def waiting_on(self) -> str | None:
-        return waiting_on(self.instance)
+        own = waiting_on(self.instance)
+        if self.pause is None or self.instance.state is not InstanceState.WAITING:
+            return own
+        return self.pause.told if own is None else f"{self.pause.told}; besides: {own}"
 
 
 @dataclass(frozen=True, slots=True)
 class BackfillView:
-    """``counts``: how many of its instances are in which state."""
+    """``counts``: how many of its instances are in which state. ``pause``: it holds all."""
 
     backfill: Backfill
     job: Job
     counts: Mapping[InstanceState, int]
+    pause: Pause | None = None
 
     @property
     def finished(self) -> int:
@@ -51,7 +57,8 @@ class BackfillView:
         """When it will have ended if it goes on as until now; None when nobody can tell."""
         one = self.backfill
         done = self.finished - one.existing
-        going = one.state is BackfillState.RUNNING and self.job.state is not JobState.SUSPENDED
+        held = self.pause is not None or self.job.state is JobState.SUSPENDED
+        going = one.state is BackfillState.RUNNING and not held
         if not going or done <= 0 or now_ms <= one.created_ms:
             return None
         return now_ms + (now_ms - one.created_ms) * (one.total - self.finished) // done
@@ -61,6 +68,8 @@ class BackfillView:
         """Why nothing goes on, in words."""
         if self.backfill.state is not BackfillState.RUNNING:
             return None
+        if self.pause is not None:
+            return self.pause.told
         if self.job.state is JobState.SUSPENDED:
             why = self.job.suspension.reason if self.job.suspension is not None else None
             because = f" ({why})" if why else ""
@@ -81,7 +90,8 @@ class OwnerView:
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """``next``: give it as ``after`` for the following page; None at the end."""
+    """``next``: give it as ``after`` for the following page; None at the end. ``pause``: it holds all."""
 
     items: Sequence[T]
     next: str | None
+    pause: Pause | None = None

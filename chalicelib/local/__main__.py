@@ -53,6 +53,9 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--clock", metavar="ISO", help="a clock that starts there and is moved by hand"
     )
+    parser.add_argument(
+        "--pause", metavar="REASON", help="begin paused: nothing is launched until it is resumed"
+    )
     return parser.parse_args(arguments)
 
 
@@ -86,6 +89,7 @@ def _options(given: argparse.Namespace) -> Options:
         host=given.host,
         port=given.port,
         clock_ms=clock_ms,
+        pause=given.pause,
         profile=profile_path(config_home(environment())),
     )
 

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from chalicelib import api, wiring
-from chalicelib.engine.commands import register_token
+from chalicelib.engine.commands import pause, register_token
 from chalicelib.engine.ports import Clock
 from chalicelib.engine.stops import RunsInThisProcess
 from chalicelib.local.alarm_thread import AlarmThread
@@ -23,6 +23,7 @@ from chalicelib.local.only_one import hold
 from chalicelib.local.profile import known_token, new_token
 from chalicelib.local.queues import MemoryQueues
 from chalicelib.model.errors import NoondayError
+from chalicelib.model.principal import Principal
 from chalicelib.settings import Settings
 from chalicelib.store import SqlStore
 
@@ -32,12 +33,14 @@ PRINCIPAL = "local"
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to serve. ``clock_ms``: where a clock that is moved by hand starts; None for the real one."""
+    """How to serve. ``clock_ms``: where a clock that is moved by hand starts; None for the real one.
+    ``pause``: why all is paused before anything runs; None: it goes on as it was."""
 
     host: str
     port: int
     clock_ms: int | None
     profile: Path
+    pause: str | None = None
 
 
 class Service:
@@ -99,6 +102,8 @@ def build(settings: Settings, options: Options, listener: socket.socket, app: An
     alarm = AlarmThread(clock)
     transport = wiring.Transport(queue=queues, alarm=alarm, stops=RunsInThisProcess())
     noonday = wiring.compose(settings, store, clock, transport, log)
+    if options.pause is not None:
+        pause(noonday.engine, Principal(PRINCIPAL, admin=True), reason=options.pause)
     wiring.provide(lambda: noonday)
     api.prepare()
     gateway = Gateway(app, log)

@@ -25,6 +25,7 @@ from chalicelib.store.instance_pages import InstancePages
 from chalicelib.store.notifications import NotificationReads
 from chalicelib.store.owners import OwnerReads
 from chalicelib.store.paging import AFTER_ALL, as_cursor, as_owners, one_by_one
+from chalicelib.store.pausing import PauseReads
 from chalicelib.store.rows import as_list, batches, grouped
 from chalicelib.store.session import Session
 
@@ -32,7 +33,13 @@ RANKS = list(Role)
 
 
 class SqlReader(
-    BackfillReads, HistoryReads, InstancePages, OwnerReads, HousekeepingReads, NotificationReads
+    BackfillReads,
+    HistoryReads,
+    InstancePages,
+    OwnerReads,
+    PauseReads,
+    HousekeepingReads,
+    NotificationReads,
 ):
     """The ``Reader`` port."""
 

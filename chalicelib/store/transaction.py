@@ -28,6 +28,7 @@ from chalicelib.store.notifications import (
     watch_row,
 )
 from chalicelib.store.owners import OwnerWrites
+from chalicelib.store.pausing import PauseWrites
 from chalicelib.store.reader import SqlReader
 
 V = TypeVar("V", Job, Instance, Notification)
@@ -35,7 +36,7 @@ _NOMINAL_PAGE = 1000
 
 
 class SqlTransaction(
-    SqlReader, BackfillWrites, OwnerWrites, HousekeepingWrites, NotificationWrites
+    SqlReader, BackfillWrites, OwnerWrites, PauseWrites, HousekeepingWrites, NotificationWrites
 ):
     """The ``Transaction`` port."""
 

@@ -76,6 +76,8 @@ def _named(session: Session, page: dict[str, Any], screen: Screen) -> dict[str, 
 
 
 def _name(session: Session, job: str) -> str:
+    if not job:  # what concerns a whole team, or everybody
+        return ""
     try:
         return str(session.api.get(path("jobs", job)).get("name"))
     except Missing:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -10,6 +12,8 @@ import click
 from cli.command import Command
 from cli.errors import Failure
 from cli.output import emit
+from cli.pauses import told
+from cli.screen import Screen
 from cli.session import Session
 from cli.text import one_line
 
@@ -27,7 +31,7 @@ from cli.text import one_line
 def health(session: Session) -> None:
     """Ask whether the server is well: version, database, schema and time."""
     document = session.api.get("/health")
-    emit(session, document, lambda _: _pairs(document))
+    emit(session, document, lambda screen: [*_pairs(document), *_pause(session, document, screen)])
     if document.get("status") not in {"ok", "healthy", "up", None}:
         raise Failure(f"the server is not well: {document.get('status')}")
 
@@ -44,6 +48,13 @@ def whoami(session: Session) -> None:
     """Show whom the server takes you for, and your role in each team."""
     document = session.api.get("/whoami")
     emit(session, document, lambda _: _pairs(document))
+
+
+def _pause(session: Session, document: dict[str, Any], screen: Screen) -> Iterator[str]:
+    """Who paused it and why is not for everybody: whoever is nobody here is told only that it is."""
+    if document.get("paused"):
+        with suppress(Failure):
+            yield told(session.api.get("/pause"), screen)
 
 
 def _pairs(document: dict[str, Any]) -> list[str]:

@@ -21,6 +21,7 @@ from tests.cli.documents import (
 )
 from tests.cli.stand_in import Answer, StandIn
 
+A_PAUSE = {"paused": True, "since_ms": NOW, "by": "ada", "reason": "a restore"}
 YAML = b"name: hello\nschedule:\n  at: 2026-12-24T18:00:00\ntarget: {kind: process}\n"
 
 
@@ -210,6 +211,8 @@ def test_without_a_token_the_hint_says_where_it_comes_from(run: Run, server: Sta
         ("POST /schedule/preview", "schedule explain PT5M", a_preview("x")),
         ("GET /owners", "owner list", a_page({"name": "demo"})),
         ("POST /owners", "owner create demo", {"name": "demo"}),
+        ("POST /pause", "pause --reason incident", A_PAUSE),
+        ("POST /resume", "resume --reason done", {"paused": False}),
         ("GET /owners/a", "owner show a", an_owner()),
         ("PATCH /owners/a", "owner set a --max-jobs 7 --max-waiting default", an_owner()),
         ("GET /owners/a/members", "owner members a", a_page({"principal": "p", "role": "viewer"})),
@@ -377,3 +380,30 @@ def test_a_defect_is_confessed_without_a_stack(run: Run, server: StandIn) -> Non
 def test_a_sick_server_is_1(run: Run, server: StandIn) -> None:
     server.on("GET /health", {"status": "degraded"})
     assert run("health").code == 1
+
+
+def test_a_pause_is_told_wherever_something_waits(run: Run, server: StandIn) -> None:
+    paused = {key: value for key, value in A_PAUSE.items() if key != "paused"}
+    server.on("GET /jobs", {**a_page(a_job()), "paused": paused})
+    server.on("GET /health", {"status": "ok", "paused": True})
+    server.on("GET /pause", A_PAUSE)
+    said = "everything is paused since 2026-11-24T06:00:00Z by ada: a restore"
+    listed = run("job", "list")
+    assert f"{said}; noonday resume goes on" in listed.err
+    assert said not in listed.out
+    assert said in run("health").out
+    assert "paused since" not in run("job", "list", "-o", "json").err
+    server.on("POST /pause", A_PAUSE)
+    assert run("pause", "--reason", "a restore").out == f"{said}\n"
+    assert server.asked[-1].document == {"reason": "a restore"}
+
+
+def test_limits_of_an_owner(run: Run, server: StandIn) -> None:
+    server.on("PATCH /owners/a", an_owner())
+    ran = run("owner", "set", "a", "--max-jobs", "7", "--max-waiting", "default")
+    assert server.asked[-1].document == {"max_jobs": 7, "max_waiting": None}
+    assert ran.out.splitlines()[1].split() == ["max_jobs", "5", "7", "this", "owner"]
+    assert "the default" in ran.out
+    assert run("owner", "set", "a").code == 2
+    assert run("owner", "set", "a", "--max-jobs", "many").code == 2
+    assert len(server.asked) == 1

@@ -193,7 +193,7 @@ def test_a_job_whose_end_has_come_is_expired_and_extending_it_brings_it_back(wor
 def test_repeating_a_command_is_no_error(world: World) -> None:
     submit(world)
     first = commands.suspend(world.engine, ADMIN, "sample", reason="once")
-    assert commands.suspend(world.engine, ADMIN, "sample", reason="twice") == first
+    assert commands.suspend(world.engine, ADMIN, "sample", reason="once") == first
 
 
 def test_a_move_that_the_machine_does_not_have_names_what_it_has(world: World) -> None:

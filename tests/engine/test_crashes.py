@@ -262,6 +262,21 @@ def _many(
         wanted = replace(wanted, after=done.after, as_of_ms=done.as_of_ms)
 
 
+def pause_all(life: Life) -> None:
+    commands.pause(life.world.engine, ADMIN, reason="an incident")
+
+
+def pause_before_the_check(life: Life) -> None:
+    """What was handed out to be checked is on its way when all is paused."""
+    life.world.clock.now = max(life.world.clock.now, NOON)
+    life.world.minute()
+    pause_all(life)
+
+
+def resume_all(life: Life) -> None:
+    commands.resume_all(life.world.engine, ADMIN)
+
+
 HALF = MINUTE // 2
 MISSED = (until(NOON - HALF), suspend, until(NOON + MINUTE + HALF), resume)
 NOTIFY = [
@@ -280,6 +295,8 @@ STORIES: dict[str, tuple[Step, ...]] = {
         *(until(NOON + MINUTE + HALF), resume_with_all),
     ),
     "skip-rerun": (until(NOON + HALF), trigger, skip_one, rerun_skipped),
+    "pause-resume": (until(NOON + HALF), pause_all, until(NOON + 2 * MINUTE - HALF), resume_all),
+    "pause-at-a-fire": (until(NOON + MINUTE), pause_all, until(NOON + 2 * MINUTE), resume_all),
     "update": (until(NOON + HALF), change, until(NOON + 2 * MINUTE), change),
     "trigger-kill": (until(NOON + HALF), trigger, kill),
     "expire": (until(NOON + MINUTE + HALF), expire),
@@ -288,6 +305,10 @@ STORIES: dict[str, tuple[Step, ...]] = {
     "rerun-many": (until(END + HALF), rerun_many, until(END + MINUTE), rerun_many),
     "wait": (until(NOON + HALF), arrive),
     "notify": (),
+    "pause-a-check": (
+        *(until(NOON - HALF), arrive, pause_before_the_check),
+        *(until(NOON + MINUTE + HALF), resume_all),
+    ),
     "backfill": (*MISSED, backfill("none")),
     "backfill-cancel": (*MISSED, backfill("none"), until(NOON + MINUTE + HALF + 1000), cancel),
     "backfill-rerun": (until(END + HALF), backfill("all")),
@@ -295,9 +316,10 @@ STORIES: dict[str, tuple[Step, ...]] = {
 
 
 def tell(story: str, kind: str, life: Life) -> None:
+    waits = [{"data": "orders/ready"}] if story in ("wait", "pause-a-check") else []
     if story == "wait":
         life.do(submit_upstream(kind))
-    waits = [{"job": "load"}, {"data": "orders/ready"}] if story == "wait" else []
+        waits.insert(0, {"job": "load"})
     policies = {"notify": NOTIFY if story == "notify" else []}
     scheduled = story != "schedule"
     life.do(submit(kind, scheduled=scheduled, prerequisites=waits, policies=policies))
@@ -325,7 +347,8 @@ def judge(story: str, life: Life) -> None:
         assert len(life.outside.executions) == 1
     if story == "notify":
         judge_notifications(life)
-    if story in ("fire", "schedule", "catch-up", "resume-catch-up", "notify"):
+    calm = ("fire", "schedule", "catch-up", "resume-catch-up", "notify")
+    if story in calm or story.startswith("pause"):
         states = {one.state for one in instances_of(life.store, life.job_id)}
         assert states == {InstanceState.SUCCEEDED}
         assert len(life.outside.executions) == len(NOMINAL)

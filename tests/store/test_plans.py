@@ -303,6 +303,7 @@ def reads() -> dict[str, Callable[[Reader], object]]:
         "next wakes": lambda reader: reader.next_wakes(NOON * 2),
         "remembered": lambda reader: reader.remembered("ada", "key"),
         "principal": lambda reader: reader.principal("ab" * 32),
+        "pause": lambda reader: reader.pause(),
         "owner": lambda reader: reader.owner("red"),
         "job count": lambda reader: reader.job_count("red"),
         "memberships": lambda reader: reader.memberships("red"),
@@ -335,6 +336,10 @@ def writes() -> dict[str, Callable[[Transaction], object]]:
     ids = [one.id for one in some]
     jobs = [an_id(4), an_id(5)]
     return {
+        "share pause": lambda tx: tx.share_pause(),
+        "lock pause": lambda tx: tx.lock_pause(),
+        "due in flight": lambda tx: tx.lock_due_in_flight(NOON * 2, 20),
+        "give back": lambda tx: tx.give_back(NOON * 2, NOON),
         "lock owners": lambda tx: tx.lock_owners(["blue", "red"]),
         "save owner": lambda tx: tx.save_owner(Owner(name="red", created_ms=NOON)),
         "waiting counts": lambda tx: tx.waiting_counts(["blue", "red"]),

@@ -13,6 +13,7 @@ from chalicelib.engine.commands.groups import delete_group, set_group
 from chalicelib.engine.commands.instances import kill, rerun, skip, trigger
 from chalicelib.engine.commands.lifecycle import delete, expire, resume, schedule, suspend
 from chalicelib.engine.commands.many import Counted, Done, Wanted, change_many, count_many
+from chalicelib.engine.commands.pausing import pause, resume_all
 from chalicelib.engine.commands.people import (
     create_owner,
     create_token,
@@ -46,11 +47,13 @@ __all__ = [
     "kill",
     "missing_upstreams",
     "patch",
+    "pause",
     "plan_backfill",
     "register_token",
     "remove_member",
     "rerun",
     "resume",
+    "resume_all",
     "schedule",
     "set_calendar",
     "set_group",

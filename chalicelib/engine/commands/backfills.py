@@ -111,7 +111,7 @@ def create_backfill(
         tx.insert_backfill(backfill)
         event = backfill_event(engine, backfill, "BACKFILL", principal.name, now, reason)
         tx.insert_events([event])
-        return BackfillView(backfill, job, {})
+        return BackfillView(backfill, job, {}, tx.pause())
 
     view = transact_once(engine, principal, once, unit)
     if isinstance(view, BackfillView):

@@ -77,7 +77,7 @@ def trigger(  # noqa: PLR0913 - all that a person may ask of one
         tx.insert_instances([instance])
         event = instance_event(engine, instance, principal, "TRIGGER", now, reason)
         tx.insert_events([ignoring(event) if ignore_prerequisites else event])
-        return InstanceView(instance, job.name, ())
+        return InstanceView(instance, job.name, (), tx.pause())
 
     view = transact_once(engine, principal, once, unit)
     if isinstance(view, InstanceView):
@@ -220,7 +220,8 @@ def _execute(engine: Engine, asked: _Asked, effect: Effect) -> InstanceView:
             tx.insert_events([ignoring(event) if asked.ignore_prerequisites else event])
             follow_up(engine, tx, {job.id: job}, [Moved(before, after)], now)
         runs = tx.runs([after.id]) if after.run > 1 else {}
-        return InstanceView(after, job.name, runs.get(after.id, ())), after is not before
+        view = InstanceView(after, job.name, runs.get(after.id, ()), tx.pause())
+        return view, after is not before
 
     view, moved = engine.store.transact(unit)
     if moved:

@@ -71,7 +71,8 @@ def suspend(
 ) -> Job:
     """Fire nothing, and hold what waits, until ``until_ms`` (None: until resumed). Runs go on.
 
-    A job that is suspended already stays so until the time that is asked for now.
+    A job that is suspended already stays so until the time that is asked for now, and for the reason that is
+    given now, if one is.
     """
 
     def effect(tx: Transaction, job: Job, now: int) -> Changed:
@@ -91,8 +92,10 @@ def suspend(
         return Changed(held, (now,))
 
     def repeated(job: Job, now: int) -> bool:
-        ends_ms = job.suspension.until_ms if job.suspension is not None else None
-        return ends_ms == until_ms and (ends_ms is None or ends_ms > now)
+        present = job.suspension
+        if present is None or reason not in (None, present.reason):
+            return False
+        return present.until_ms == until_ms and (until_ms is None or until_ms > now)
 
     command = Command(principal, JobEvent.SUSPEND, job_ref, reason=reason, if_match=if_match)
     return execute(engine, command, effect, repeated=repeated)

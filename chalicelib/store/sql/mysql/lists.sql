@@ -31,6 +31,9 @@ NOT EXISTS (SELECT 1 FROM JSON_TABLE(:tags, '$[*]' COLUMNS (
 -- fragment: for_update
 FOR UPDATE
 
+-- fragment: for_share
+LOCK IN SHARE MODE
+
 -- fragment: for_update_skip_locked
 FOR UPDATE SKIP LOCKED
 

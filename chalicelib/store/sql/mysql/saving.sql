@@ -92,3 +92,10 @@ UPDATE @listed(:ids) scheduler_outbox o @by_primary ON o.id = listed.value AND o
 -- name: delete_watches
 DELETE w FROM @watch_rows(:rows) STRAIGHT_JOIN scheduler_watches w @by_primary
     ON w.instance_id = n.instance_id AND w.kind = n.kind
+
+-- name: give_back_watches
+UPDATE scheduler_job_instances i @by(scheduler_job_instances_state)
+  STRAIGHT_JOIN scheduler_watches w @by_primary ON w.instance_id = i.id
+   SET w.due_ms = w.due_ms + :now
+                - CASE WHEN i.run_created_ms > :since THEN i.run_created_ms ELSE :since END
+ WHERE i.state = 'WAITING'

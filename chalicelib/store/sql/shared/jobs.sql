@@ -84,10 +84,17 @@ SELECT r.job_id, r.revision, r.definition
     ON r.job_id = n.job_id AND r.revision = n.revision
 
 -- name: next_wakes
--- Each of them reads one entry of an index; the whole is the one question of an idle sweep.
-SELECT (SELECT MIN(wake_ms) FROM scheduler_jobs WHERE wake_ms < :before),
-       (SELECT MIN(wake_ms) FROM scheduler_job_instances WHERE wake_ms < :before),
-       (SELECT MIN(wake_ms) FROM scheduler_backfills WHERE wake_ms < :before),
-       (SELECT MIN(due_ms) FROM scheduler_watches WHERE due_ms < :before),
+-- Each of them reads one entry of an index; the whole is the one question of an idle sweep. While all is
+-- paused nothing begins, however much is due: then it reads those in flight, which are few.
+SELECT CASE WHEN p.value = '' THEN (SELECT MIN(wake_ms) FROM scheduler_jobs WHERE wake_ms < :before) END,
+       CASE WHEN p.value = ''
+            THEN (SELECT MIN(wake_ms) FROM scheduler_job_instances WHERE wake_ms < :before)
+            ELSE (SELECT MIN(i.wake_ms)
+                    FROM scheduler_job_instances i @by(scheduler_job_instances_state)
+                   WHERE i.state IN ('LAUNCHING', 'LAUNCHED', 'RUNNING') AND i.wake_ms < :before
+                     AND p.value <> '') END,
+       CASE WHEN p.value = '' THEN (SELECT MIN(wake_ms) FROM scheduler_backfills WHERE wake_ms < :before) END,
+       CASE WHEN p.value = '' THEN (SELECT MIN(due_ms) FROM scheduler_watches WHERE due_ms < :before) END,
        (SELECT MIN(wake_ms) FROM scheduler_outbox WHERE wake_ms < :before),
-       (SELECT value FROM scheduler_meta WHERE name = 'pause')
+       p.value
+  FROM scheduler_meta p @by_primary WHERE p.name = 'pause'

@@ -22,6 +22,8 @@ NOT EXISTS (SELECT 1 FROM json_each(:tags) AS wanted
 -- The immediate transaction is the lock: rows need none.
 -- fragment: for_update
 
+-- fragment: for_share
+
 -- fragment: for_update_skip_locked
 
 -- fragment: job_rows(rows)

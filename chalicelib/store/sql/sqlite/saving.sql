@@ -84,3 +84,11 @@ UPDATE scheduler_outbox
 -- name: delete_watches
 DELETE FROM scheduler_watches
  WHERE (instance_id, kind) IN (SELECT n.instance_id, n.kind FROM @watch_rows(:rows))
+
+-- name: give_back_watches
+UPDATE scheduler_watches
+   SET due_ms = due_ms + :now - (
+       SELECT CASE WHEN i.run_created_ms > :since THEN i.run_created_ms ELSE :since END
+         FROM scheduler_job_instances i WHERE i.id = scheduler_watches.instance_id)
+ WHERE instance_id IN (SELECT i.id FROM scheduler_job_instances i @by(scheduler_job_instances_state)
+                        WHERE i.state = 'WAITING')
