@@ -47,7 +47,7 @@ from chalicelib.state_machine import JobEvent
 _FORESIGHTS = 3  # so often it is foreseen which calendars and groups a changed job will name
 
 
-class _Overtaken(Conflict):
+class _Overtaken(Exception):
     """Another change came between: the job names other calendars or another group than was foreseen."""
 
 
@@ -216,7 +216,7 @@ def _revise(
         [(calendars, group)] = foreseen
         named = _also(calendars, group_problems(tx, job.owner, group))
         if (wanted.schedule.exclude, wanted.policies.group) != (named.names, group):
-            raise _Overtaken(f"{job.name} is changed again and again; try once more")
+            raise _Overtaken
         stored = _checked(engine, wanted, named, job.owner, now)
         if stored.to_json() == job.definition_json:
             return Changed(job, moved=False)
@@ -238,10 +238,10 @@ def _revise(
         return Changed(after, (now,) if given else ())
 
     command = Command(principal, JobEvent.UPDATE, job_ref, Role.OWNER, reason, if_match)
-    for _ in range(_FORESIGHTS - 1):
+    for _ in range(_FORESIGHTS):
         with suppress(_Overtaken):
             return execute(engine, command, effect, first=first)
-    return execute(engine, command, effect, first=first)
+    raise Conflict(f"{job_ref} is changed again and again; read it and decide anew")
 
 
 def _also(named: Named, problems: Sequence[Problem]) -> Named:
