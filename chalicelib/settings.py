@@ -78,7 +78,10 @@ SETTINGS: Mapping[str, tuple[str | None, str]] = {
         "10000",
         "0 to 1000000: jobs of an owner, deleted ones left out, where an admin set no limit of its own",
     ),
-    "NOONDAY_MAX_WAITING": ("100000", "0 to 10000000: its instances that wait, in the same way"),
+    "NOONDAY_MAX_WAITING": (
+        "100000",
+        "0 to 10000000: its waiting instances up to which triggers, reruns and backfills are accepted",
+    ),
     "NOONDAY_MAX_BACKFILL": (
         "10000",
         "0 to 100000: nominal times of one backfill, in the same way",

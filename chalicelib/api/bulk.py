@@ -89,7 +89,9 @@ class BulkDocument(Answer):
     )
     already: int = Field(description="Passed over: it was so already")
     moved: int = Field(description="Passed over: no longer what the filter says")
-    refused: int = Field(description="Passed over: the job is deleted")
+    refused: int = Field(
+        description="Passed over: the job is deleted, or its owner may have no more waiting"
+    )
     as_of_ms: Ms
     as_of_time: Time
     next: str | None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from chalicelib.engine.engine import Engine
 from chalicelib.engine.ports import Reader, Transaction
@@ -33,6 +33,22 @@ def check_jobs(reader: Reader, owner: str, quotas: Quotas) -> None:
             f"{owner} has {count} of at most {quotas.jobs} jobs; delete one, or ask an admin for more: "
             f"noonday owner set {owner} --max-jobs {count + 1}"
         )
+
+
+def check_waiting(engine: Engine, tx: Transaction, owner: str) -> None:
+    """Under the owner's lock. Raises QuotaExceeded when no further instance may wait."""
+    count, most = tx.waiting_counts([owner])[owner], quotas_of(engine, tx, owner).waiting
+    if count >= most:
+        raise QuotaExceeded(
+            f"{owner} has {count} of at most {most} waiting instances; let some begin, skip some, or ask an "
+            f"admin for more: noonday owner set {owner} --max-waiting {count + 1}"
+        )
+
+
+def rooms(engine: Engine, tx: Transaction, owners: Sequence[Owner]) -> dict[str, int]:
+    """How many instances each of these may add, which are locked; less than nought: none."""
+    counts = tx.waiting_counts(owner.name for owner in owners)
+    return {one.name: one.quotas(engine.quotas).waiting - counts[one.name] for one in owners}
 
 
 def use_of(reader: Reader, owner: str) -> Mapping[str, int]:

@@ -28,7 +28,7 @@ Document = dict[str, Any]
 _PASSED = {
     "already": "so already",
     "moved": "changed meanwhile",
-    "refused": "of deleted jobs",
+    "refused": "of deleted jobs, or beyond their owner's quota",
 }
 
 

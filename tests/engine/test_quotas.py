@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from chalicelib.engine import commands, queries
-from chalicelib.engine.commands import Wish
+from chalicelib.engine.commands import Wanted, Wish
+from chalicelib.engine.commands.choosing import Choice, Verb
 from chalicelib.engine.filters import EventFilter, JobFilter
 from chalicelib.engine.once import Once
 from chalicelib.engine.ports import Remembered
@@ -24,9 +25,10 @@ from chalicelib.model.errors import (
 from chalicelib.model.job import Job
 from chalicelib.model.owner import USUAL
 from chalicelib.model.principal import Principal
-from chalicelib.model.states import Role
+from chalicelib.model.states import InstanceState, Role
 from chalicelib.store import SqlStore
 from chalicelib.store.failures import Repeat
+from tests.engine.history import instances_of
 from tests.engine.world import ADMIN, MINUTE, NOON, World, a_definition
 from tests.store.faulty import Faults, FaultyDriver
 
@@ -98,6 +100,28 @@ def test_a_backfill_has_at_most_so_many_times(red: World) -> None:
         with pytest.raises(QuotaExceeded, match=r"more than the 5 nominal times.* --max-backfill"):
             attempt(red.engine, ANN, "a", wish)
     commands.create_backfill(red.engine, ANN, "a", Wish(from_ms=NOON - 5 * MINUTE, to_ms=NOON))
+
+
+def test_what_people_ask_for_waits_only_up_to_the_limit(red: World) -> None:
+    submit(red, "a", schedule={"every": "P1D", "start": "2026-01-01T00:00:00Z"})
+    red.advance(MINUTE)
+    [ended] = instances_of(red.engine.store, queries.job(red.engine, ANN, "a").id)
+    limit(red, max_waiting=2)
+    commands.trigger(red.engine, ANN, "a")
+    commands.trigger(red.engine, ANN, "a")
+    told = r"red has 2 of at most 2 waiting instances.*--max-waiting 3"
+    with pytest.raises(QuotaExceeded, match=told):
+        commands.trigger(red.engine, ANN, "a")
+    with pytest.raises(QuotaExceeded, match=told):
+        commands.rerun(red.engine, ANN, ended.id)
+    wish = Wish(from_ms=NOON - 86_400_000, to_ms=NOON)
+    with pytest.raises(QuotaExceeded, match=told):
+        commands.create_backfill(red.engine, ANN, "a", wish)
+    choice = Choice(owner="red", jobs=("a",), states=(InstanceState.SUCCEEDED,))
+    done = commands.change_many(red.engine, ANN, Wanted(Verb.RERUN, choice))
+    assert (done.changed, done.refused) == (0, 1)
+    red.advance(MINUTE)
+    assert commands.change_many(red.engine, ANN, Wanted(Verb.RERUN, choice)).changed == 2
 
 
 def test_what_an_owner_may_have_and_has_is_told(red: World) -> None:

@@ -22,7 +22,7 @@ from chalicelib.engine.facts import Commanded
 from chalicelib.engine.moved import Moved
 from chalicelib.engine.once import Once, transact_once
 from chalicelib.engine.ports import Reader, Remembered, Transaction
-from chalicelib.engine.quotas import lock_owner, quotas_of
+from chalicelib.engine.quotas import check_waiting, lock_owner, quotas_of
 from chalicelib.engine.settle import announce, write_moves
 from chalicelib.engine.stopping import request_stop
 from chalicelib.engine.views import BackfillView
@@ -90,7 +90,8 @@ def create_backfill(
     Raises:
         InvalidInput: the range is none, holds no nominal time, or lies ahead; a parameter that the job
             does not have; limits that do not fit.
-        QuotaExceeded: it holds more nominal times than the owner's backfills may have.
+        QuotaExceeded: it holds more nominal times than the owner's backfills may have, or no further
+            instance of the owner may wait.
         WrongState: the job is deleted.
     """
 
@@ -99,6 +100,7 @@ def create_backfill(
         owner = lock_owner(engine, tx, find_job(tx, principal, job_ref).owner)
         job = lock_job(tx, principal, job_ref, Role.OPERATOR)
         checked = check_wish(job, wish, now, owner.quotas(engine.quotas).backfill)
+        check_waiting(engine, tx, job.owner)
         settled, _ = settle_span(tx, job, now)
         # When to look at the job stays as it is: the sweep arms it anew, or ends its calendar.
         tx.save_jobs([replace(job, cursor_ms=settled.cursor_ms)])

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from chalicelib.engine.access import find_instance, lock_job, require
+from chalicelib.engine.access import find_instance, find_job, lock_job, require
 from chalicelib.engine.commands.instance_effects import killed, run_again, skipped
 from chalicelib.engine.consequences import follow_up, groups_of, limits
 from chalicelib.engine.disposition import new_instance, timetable_of
@@ -15,6 +15,7 @@ from chalicelib.engine.facts import Commanded
 from chalicelib.engine.moved import Moved
 from chalicelib.engine.once import Once, transact_once
 from chalicelib.engine.ports import Remembered, Transaction
+from chalicelib.engine.quotas import check_waiting, lock_owner
 from chalicelib.engine.views import InstanceView
 from chalicelib.engine.wakeups import ring
 from chalicelib.model.definition import Overlap, Value
@@ -56,10 +57,12 @@ def trigger(  # noqa: PLR0913 - all that a person may ask of one
         InvalidInput: a parameter that the job does not have, a time that is not its own, or limits that
             do not fit.
         WrongState: the job is deleted.
+        QuotaExceeded: no further instance of its owner may wait.
     """
 
     def unit(tx: Transaction) -> InstanceView:
         now = engine.clock.now_ms()
+        lock_owner(engine, tx, find_job(tx, principal, job_ref).owner)
         job = lock_job(tx, principal, job_ref, Role.OPERATOR)
         if job.state is JobState.DELETED:
             raise WrongState(f"the job {job.name} is deleted; it runs no more")
@@ -68,6 +71,7 @@ def trigger(  # noqa: PLR0913 - all that a person may ask of one
         at_ms = tx.next_free_ms(job.id, now) if nominal_ms is None else nominal_ms
         if nominal_ms is not None:
             _check_nominal(tx, job, nominal_ms)
+        check_waiting(engine, tx, job.owner)
         instance = replace(
             new_instance(job, at_ms, now, InstanceKind.MANUAL, given),
             overlap="allow" if overlap is None and max_active is not None else overlap,
@@ -180,10 +184,12 @@ def rerun(
 
     Raises:
         WrongState: it has not ended, or its job is deleted.
+        QuotaExceeded: no further instance of its owner may wait.
     """
 
     def effect(tx: Transaction, job: Job, instance: Instance, now: int) -> Instance:
         again = run_again(job, instance, now, original=original)
+        check_waiting(engine, tx, job.owner)
         tx.archive_runs([instance])
         return replace(again, ready_ms=now) if ignore_prerequisites else again
 
@@ -199,6 +205,11 @@ class _Asked:
     reason: str | None
     ignore_prerequisites: bool = False
 
+    @property
+    def adds(self) -> bool:
+        """Whether one more would wait."""
+        return self.verb == "RERUN"
+
 
 Effect = Callable[[Transaction, Job, Instance, int], Instance]
 
@@ -210,6 +221,8 @@ def _execute(engine: Engine, asked: _Asked, effect: Effect) -> InstanceView:
         now = engine.clock.now_ms()
         seen = find_instance(tx, asked.principal, asked.instance_id)
         require(asked.principal, seen.owner, Role.OPERATOR)
+        if asked.adds:
+            tx.lock_owners([seen.owner])
         tx.lock_groups(groups_of([seen]))
         [job] = tx.lock_jobs([seen.job_id])
         [before] = tx.lock_instances([asked.instance_id])

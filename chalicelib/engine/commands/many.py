@@ -19,6 +19,7 @@ from chalicelib.engine.engine import Engine
 from chalicelib.engine.facts import Commanded
 from chalicelib.engine.moved import Moved
 from chalicelib.engine.ports import Reader, Transaction
+from chalicelib.engine.quotas import rooms
 from chalicelib.engine.views import InstanceView
 from chalicelib.engine.wakeups import ring
 from chalicelib.model.errors import WrongState
@@ -71,7 +72,7 @@ class Done:
     """``stopping``: of the changed, those asked to stop, which end when their targets confirm.
 
     Passed over are ``already`` (it was so), ``moved`` (no longer what was chosen) and ``refused`` (its
-    job is deleted). ``after``: where to go on; None at the end.
+    job is deleted, or no further instance of its owner may wait). ``after``: where to go on; None at the end.
     """
 
     as_of_ms: int
@@ -183,9 +184,12 @@ def _unit(engine: Engine, tx: Transaction, task: _Task) -> _Outcome:
     """Lock, look again, change, record, and do what follows: as the command of one does."""
     now = engine.clock.now_ms()
     seen = tx.instances_by_id(task.ids)
+    room = {}
+    if task.wanted.verb is Verb.RERUN:
+        room = rooms(engine, tx, tx.lock_owners({one.owner for one in seen}))
     tx.lock_groups(groups_of(seen))
     jobs = {job.id: job for job in tx.lock_jobs({one.job_id for one in seen})}
-    outcome = _decided(task, jobs, tx.lock_instances(task.ids), now)
+    outcome = _decided(task, jobs, tx.lock_instances(task.ids), now, room)
     moves = outcome.moves
     if not moves:
         return outcome
@@ -202,8 +206,13 @@ def _unit(engine: Engine, tx: Transaction, task: _Task) -> _Outcome:
 
 
 def _decided(
-    task: _Task, jobs: Mapping[str, Job], locked: Sequence[Instance], now_ms: int
+    task: _Task,
+    jobs: Mapping[str, Job],
+    locked: Sequence[Instance],
+    now_ms: int,
+    room: dict[str, int],
 ) -> _Outcome:
+    """``room``: by owner, how many more may wait, where the command lets more of them wait."""
     outcome = _Outcome()
     for before in locked:
         if not task.chosen.still_has(before):
@@ -216,7 +225,11 @@ def _decided(
             continue
         if after is before:
             outcome.already += 1
+        elif room.get(before.owner, 1) <= 0:
+            outcome.refused += 1
         else:
+            if before.owner in room:
+                room[before.owner] -= 1
             outcome.moves.append(Moved(before, after))
     return outcome
 
