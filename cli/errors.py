@@ -1,12 +1,16 @@
 """What can go wrong for the person at the terminal, and the exit code of each.
 
-The codes are a promise to scripts: 0 ok, 1 error, 2 usage, 3 not found, 4 conflict, 5 run failed.
+The codes are a promise to scripts: 0 ok, 1 error, 2 usage, 3 not found, 4 conflict, 5 run failed,
+6 there are differences (only where --exit-code asks for it).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+# No failure, so nothing is said.
+DIFFERS = 6
 
 
 @dataclass(frozen=True, slots=True)

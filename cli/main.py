@@ -97,7 +97,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code; never raises, never shows a stack trace."""
     _let_any_text_through()
     try:
-        noonday.main(args=arguments, prog_name="noonday", standalone_mode=False)
+        # None, or the code that a command ended with by click's Exit.
+        code = noonday.main(args=arguments, prog_name="noonday", standalone_mode=False)
         # Here, so that a reader who has left is met by the lines below and not at exit.
         sys.stdout.flush()
     except click.UsageError as error:
@@ -106,8 +107,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except click.ClickException as error:
         complain(Failure(error.format_message()))
         return 1
-    except click.exceptions.Exit as done:
-        return int(done.exit_code)
     except (click.Abort, KeyboardInterrupt):
         click.echo("stopped", err=True)
         return 130
@@ -121,7 +120,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except Exception as error:  # noqa: BLE001 - the last resort: a defect must not show its stack
         return _defect(error)
-    return 0
+    return code or 0
 
 
 def _let_any_text_through() -> None:

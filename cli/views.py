@@ -71,10 +71,12 @@ def event_table(page: Document, screen: Screen, *, of_one_job: bool = False) -> 
 
 
 def _reason_of_event(row: Document) -> str:
-    """Why, in the actor's words; else what the event says of itself, where that tells anything."""
-    if row.get("reason"):
-        return _text(row, "reason")
+    """Why, in the actor's words; what an update changed; else what the event says of itself."""
     detail = row.get("detail") or {}
+    changed = ", ".join(detail.get("changed") or [])
+    if row.get("reason") or changed:
+        words = [_text(row, "reason"), f"changed {changed}" if changed else ""]
+        return "; ".join(word for word in words if word)
     told = [f"{name} {detail[name]}" for name in ("revision", "run", "error") if detail.get(name)]
     return f"({', '.join(told)})" if told else ""
 
@@ -85,8 +87,8 @@ def revision_table(page: Document, screen: Screen) -> Iterator[str]:
         Column("REVISION", lambda row: _text(row, "revision"), right=True),
         Column("CREATED", lambda row: moment(row.get("created_ms"), screen)),
         Column("BY", lambda row: _text(row, "created_by"), least=8),
-        Column("SCHEDULE", _schedule, least=10, yields=2),
-        Column("TARGET", _target, spare=True),
+        Column("CHANGED", lambda row: ", ".join(row.get("changed") or []), least=16, yields=2),
+        Column("REASON", lambda row: _text(row, "reason"), least=10, yields=3),
     ]
     return _table(page, columns, screen, "no revisions")
 
@@ -138,6 +140,25 @@ def job_lines(job: Document, screen: Screen) -> Iterator[str]:
     )
     yield "definition:"
     for line in safe_lines(to_yaml(job.get("definition"))):
+        yield _within(f"  {line}", screen)
+
+
+def revision_lines(revision: Document, screen: Screen) -> Iterator[str]:
+    """One version of a definition."""
+    from cli.output import to_yaml  # noqa: PLC0415 - as above
+
+    definition = revision.get("definition") or {}
+    yield f"{one_line(definition.get('name', ''))} revision {_text(revision, 'revision')}"
+    yield from _facts(
+        [
+            ("created", _by(revision, "created", screen)),
+            ("reason", _text(revision, "reason")),
+            ("changed", ", ".join(revision.get("changed") or [])),
+        ],
+        screen,
+    )
+    yield "definition:"
+    for line in safe_lines(to_yaml(definition)):
         yield _within(f"  {line}", screen)
 
 

@@ -20,6 +20,7 @@ from chalicelib.api import (
     pausing,
     people,
     reasons,
+    revisions,
     schedules,
     service,
     statistics,
@@ -31,6 +32,7 @@ RESOURCES: Sequence[Resource] = tuple(
     module.resource
     for module in (
         jobs,
+        revisions,
         job_commands,
         instances,
         reasons,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, RootModel, WithJsonSchema
 
 from chalicelib.model.instants import format_instant
 from chalicelib.model.states import InstanceKind, InstanceState, JobState, Role, StopKind
@@ -150,15 +150,24 @@ class EventDocument(Answer):
     detail: dict[str, JsonValue]
 
 
-class RevisionDocument(Answer):
-    """One version of a job's definition."""
+class RevisionEntryDocument(Answer):
+    """That there is a version of a job's definition: who made it, when and why."""
 
     job_id: str
     revision: int
-    definition: DefinitionDocument
+    reason: str | None
+    changed: list[str] = Field(
+        description="The fields in which it differs from the revision before, at most 50"
+    )
     created_ms: Ms
     created_time: Time
     created_by: str
+
+
+class RevisionDocument(RevisionEntryDocument):
+    """One version of a job's definition."""
+
+    definition: DefinitionDocument
 
 
 class FireDocument(Answer):
@@ -184,6 +193,7 @@ class PreviewDocument(Answer):
 class CheckedDocument(Answer):
     """A definition that would be accepted, as it would be stored."""
 
+    owner: str
     definition: DefinitionDocument
     fires: list[FireDocument]
     warnings: list[str]
@@ -208,6 +218,36 @@ class PauseStateDocument(Answer):
     reason: str | None
 
 
+class ChangeDocument(Answer):
+    """One field of a definition that would be another; lists change as a whole."""
+
+    field: str = Field(description="Dotted path into the definition")
+    before: JsonValue
+    after: JsonValue
+
+
+class PlannedDocument(Answer):
+    """What an update would change. No changes: the definition means the same as the present one.
+
+    ``edit`` is the ETag of the job as it is: an update with it in If-Match does this or nothing.
+    """
+
+    job_id: str
+    owner: str
+    name: str = Field(description="As it is now; an update may rename the job")
+    state: JobState
+    revision: int
+    edit: int
+    changes: list[ChangeDocument]
+    definition: DefinitionDocument
+    fires: list[FireDocument]
+    warnings: list[str]
+
+
+class RevisedDocument(RootModel[JobDocument | PlannedDocument], defer_build=True):
+    """The job as it is from now on; with `dry_run=true` what would change."""
+
+
 class JobPage(Answer):
     items: list[JobDocument]
     next: str | None
@@ -226,8 +266,8 @@ class EventPage(Answer):
 
 
 class RevisionPage(Answer):
-    items: list[RevisionDocument]
-    next: None = None
+    items: list[RevisionEntryDocument]
+    next: str | None
 
 
 class CalendarDocument(Answer):
@@ -353,6 +393,9 @@ class TokenDocument(Answer):
 class WhoDocument(Answer):
     name: str
     admin: bool
+    owner: str | None = Field(
+        description="The owner of jobs that it submits; null: it has several, and must name one"
+    )
     roles: dict[str, Role]
 
 

@@ -14,7 +14,6 @@ from chalicelib.api.documents import (
     JobDocument,
     JobPage,
     PreviewDocument,
-    RevisionPage,
 )
 from chalicelib.api.paging import read_cursor
 from chalicelib.api.rendering import (
@@ -26,17 +25,13 @@ from chalicelib.api.rendering import (
     job_answer,
     job_document,
     job_page,
-    listed,
     preview_document,
-    revision_document,
 )
 from chalicelib.api.requests import (
     DeleteQuery,
     EventsQuery,
     InstancesQuery,
     JobsQuery,
-    MergePatch,
-    ReviseQuery,
     SubmitQuery,
     UpcomingQuery,
 )
@@ -98,6 +93,7 @@ def _checked(call: Call, definition: Definition) -> Response:
         owner=call.owner,
     )
     document = CheckedDocument(
+        owner=queries.owner_of_new_jobs(call.principal, call.owner) or "",
         definition=stored.model_dump(mode="json", exclude_unset=True),
         fires=fire_documents(explanation.fires),
         warnings=[*explanation.warnings, *absent],
@@ -127,37 +123,6 @@ def list_jobs(call: Call, query: JobsQuery) -> Response:
 def show_job(call: Call) -> Response:
     """A job, by its id, its name, or owner:name."""
     return job_answer(call.engine, queries.job(call.engine, call.principal, call.job_ref))
-
-
-@resource.route("PUT", "/jobs/{job_id}", {200: JobDocument}, guarded=True, refusals=CHANGING)
-def update(call: Call, body: Definition, query: ReviseQuery) -> Response:
-    """Replace a job's definition, from now on.
-
-    Instances keep the revision they were created with; nothing is launched retroactively.
-    """
-    job = commands.update(
-        call.engine,
-        call.principal,
-        call.job_ref,
-        body,
-        if_match=call.if_match,
-        reason=query.reason,
-    )
-    return job_answer(call.engine, job)
-
-
-@resource.route("PATCH", "/jobs/{job_id}", {200: JobDocument}, guarded=True, refusals=CHANGING)
-def patch(call: Call, body: MergePatch, query: ReviseQuery) -> Response:
-    """Change parts of a job's definition (JSON merge patch, RFC 7396: null removes)."""
-    job = commands.patch(
-        call.engine,
-        call.principal,
-        call.job_ref,
-        body.root,
-        if_match=call.if_match,
-        reason=query.reason,
-    )
-    return job_answer(call.engine, job)
 
 
 @resource.route("DELETE", "/jobs/{job_id}", {200: JobDocument}, guarded=True, refusals=CHANGING)
@@ -196,13 +161,6 @@ def job_events(call: Call, query: EventsQuery) -> Response:
     """A job's history, newest first."""
     page = queries.events(call.engine, call.principal, event_filter(query), call.job_ref)
     return answer(event_page(page))
-
-
-@resource.route("GET", "/jobs/{job_id}/revisions", {200: RevisionPage}, refusals=CHANGING - {403})
-def revisions(call: Call) -> Response:
-    """All versions of a job's definition."""
-    rows = queries.revisions(call.engine, call.principal, call.job_ref)
-    return answer(RevisionPage(**listed([revision_document(row) for row in rows])))
 
 
 def tags_of(pairs: Sequence[str]) -> tuple[tuple[str, str], ...]:

@@ -37,6 +37,7 @@ _VARIABLES: Mapping[str, str] = {
     "job_id": "Id, name, or owner:name of a job",
     "backfill_id": "The backfill's id",
     "notification_id": "A notification's id; receivers see it as webhook-id",
+    "revision": "Number of a revision: 1, 2, 3…",
     "instance_id": "Id of an instance",
     "calendar": "Name of a calendar",
     "group": "Name of the group, within the owner",

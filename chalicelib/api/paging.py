@@ -28,16 +28,13 @@ def read_cursor(cursor: str | None) -> str | None:
         return None
     match = _PLAIN.fullmatch(decoded(cursor))
     if match is None:
-        raise InvalidInput(
-            [
-                Problem(
-                    "next",
-                    "is no cursor of this API; pass on the last page's next, unchanged",
-                    cursor,
-                )
-            ]
-        )
+        raise _no_cursor(cursor)
     return match[1]
+
+
+def _no_cursor(cursor: str | None) -> InvalidInput:
+    message = "is no cursor of this API; pass on the last page's next, unchanged"
+    return InvalidInput([Problem("next", message, cursor)])
 
 
 def encoded(text: str) -> str:
@@ -51,3 +48,22 @@ def decoded(cursor: str) -> str:
         return base64.b64decode(padded, altchars=b"-_", validate=True).decode("ascii")
     except (binascii.Error, ValueError):
         return ""
+
+
+def write_number(last: int | None) -> str | None:
+    """The cursor of a list that is ordered by a number below 10**9, such as a revision."""
+    return None if last is None else write_cursor(f"{last:032d}")
+
+
+def read_number(cursor: str | None) -> int | None:
+    """The number after which the page begins.
+
+    Raises:
+        InvalidInput: no cursor that such a list gave.
+    """
+    found = read_cursor(cursor)
+    if found is None:
+        return None
+    if not found.isdecimal() or int(found) >= 10**9:
+        raise _no_cursor(cursor)
+    return int(found)

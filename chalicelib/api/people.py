@@ -31,7 +31,8 @@ resource = Resource(__name__, "people")
 def whoami(call: Call) -> Response:
     """Who the request's token stands for, and with which roles."""
     who = call.principal
-    return answer(WhoDocument(name=who.name, admin=who.admin, roles=dict(who.roles)))
+    named = {"name": who.name, "admin": who.admin, "roles": dict(who.roles)}
+    return answer(WhoDocument(**named, owner=queries.owner_of_new_jobs(who, call.owner)))
 
 
 @resource.route("GET", "/owners", {200: OwnerPage})

@@ -20,12 +20,14 @@ from chalicelib.api.documents import (
     PauseDocument,
     PreviewDocument,
     RevisionDocument,
+    RevisionEntryDocument,
+    RevisionPage,
     RunDocument,
     StopDocument,
     SuspensionDocument,
     twins,
 )
-from chalicelib.api.paging import write_cursor
+from chalicelib.api.paging import write_cursor, write_number
 from chalicelib.engine import queries
 from chalicelib.engine.engine import Engine
 from chalicelib.engine.ports import Remembered
@@ -33,7 +35,7 @@ from chalicelib.engine.views import InstanceView, Page
 from chalicelib.model.event import Event
 from chalicelib.model.identity import run_token
 from chalicelib.model.instance import Run
-from chalicelib.model.job import Job, Revision, Suspension
+from chalicelib.model.job import Job, Revision, RevisionEntry, Suspension
 from chalicelib.model.pause import Pause
 from chalicelib.schedule import Explanation, Fire
 
@@ -152,14 +154,25 @@ def event_page(page: Page[Event]) -> EventPage:
     return EventPage(items=[_event(event) for event in page.items], next=write_cursor(page.next))
 
 
+def revision_page(rows: Sequence[RevisionEntry], following: int | None) -> RevisionPage:
+    items = [RevisionEntryDocument(**_entry(row)) for row in rows]
+    return RevisionPage(items=items, next=write_number(following))
+
+
 def revision_document(revision: Revision) -> RevisionDocument:
-    return RevisionDocument(
-        job_id=revision.job_id,
-        revision=revision.revision,
-        definition=json.loads(revision.definition_json),
-        created_by=revision.created_by,
-        **twins(created=revision.created_ms),
-    )
+    definition = json.loads(revision.definition_json)
+    return RevisionDocument(**_entry(revision.entry), definition=definition)
+
+
+def _entry(entry: RevisionEntry) -> dict[str, Any]:
+    return {
+        "job_id": entry.job_id,
+        "revision": entry.revision,
+        "reason": entry.reason,
+        "changed": list(entry.changed),
+        "created_by": entry.created_by,
+        **twins(created=entry.created_ms),
+    }
 
 
 def preview_document(explanation: Explanation) -> PreviewDocument:

@@ -166,6 +166,10 @@ class SubmitQuery(ReviseQuery):
     dry_run: bool = Field(default=False, description="Only say what would happen")
 
 
+class UpdateQuery(ReviseQuery):
+    dry_run: bool = Field(default=False, description="Only say what would change")
+
+
 class DeleteQuery(ReviseQuery):
     kill: bool = Field(default=False, description="Also stop the runs in flight")
 

@@ -15,7 +15,7 @@ from chalicelib.engine.views import Page
 from chalicelib.model.calendar import read_snapshot
 from chalicelib.model.errors import InvalidInput, NotFound, Problem
 from chalicelib.model.instants import format_instant
-from chalicelib.model.job import Job, SkipRange, read_definition
+from chalicelib.model.job import Job, Revision, RevisionEntry, SkipRange, read_definition
 from chalicelib.model.principal import Principal
 from chalicelib.model.states import InstanceKind, Reason
 from chalicelib.schedule import Timetable, fires
@@ -214,3 +214,29 @@ def _within(timetable: Timetable, span: SkipRange) -> Iterator[int]:
         if at_ms >= span.to_ms:
             return
         yield at_ms
+
+
+def revisions(
+    engine: Engine, principal: Principal, job_ref: str, *, before: int | None, limit: int
+) -> tuple[Sequence[RevisionEntry], int | None]:
+    """The job's revisions below that one, newest first; and the ``before`` of the next page."""
+
+    def work(reader: Reader) -> Sequence[RevisionEntry]:
+        return reader.revisions(find_job(reader, principal, job_ref).id, before, limit + 1)
+
+    rows = engine.store.read(work)
+    page = rows[:limit]
+    return page, page[-1].revision if len(rows) > limit else None
+
+
+def revision(engine: Engine, principal: Principal, job_ref: str, number: int) -> Revision:
+    """Raises NotFound when the job has no such revision."""
+
+    def work(reader: Reader) -> Revision:
+        job = find_job(reader, principal, job_ref)
+        found = reader.revision(job.id, number)
+        if found is None:
+            raise NotFound(f"{job.name} has revisions up to {job.revision}, and no {number}")
+        return found
+
+    return engine.store.read(work)

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from chalicelib.engine.filters import StatisticsFilter
 from chalicelib.engine.statistics import Finished, Skipped, Unfinished
-from chalicelib.model.job import SkipRange
+from chalicelib.model.job import Revision, RevisionEntry, SkipRange
 
 
 class HistoryReader(Protocol):
@@ -32,3 +32,9 @@ class HistoryReader(Protocol):
     def skip_page(self, job_id: str, before_ms: int, limit: int) -> Sequence[SkipRange]:
         """The job's skip ranges that begin before that time, the newest first."""
         ...
+
+    def revisions(self, job_id: str, before: int | None, limit: int) -> Sequence[RevisionEntry]:
+        """The job's revisions below that one, the newest first."""
+        ...
+
+    def revision(self, job_id: str, revision: int) -> Revision | None: ...

@@ -29,7 +29,7 @@ from chalicelib.model.calendar import StoredCalendar
 from chalicelib.model.event import Event
 from chalicelib.model.group import Group
 from chalicelib.model.instance import Instance, Run
-from chalicelib.model.job import Job, Revision, SkipRange
+from chalicelib.model.job import Job, SkipRange
 from chalicelib.model.principal import Membership, Principal
 from chalicelib.model.states import GroupPlace, Role
 
@@ -169,8 +169,6 @@ class Reader(
         """How many of each group hold a slot and how many wait for one; none is missing."""
         ...
 
-    def revisions(self, job_id: str) -> Sequence[Revision]: ...
-
     def instance(self, instance_id: str, owners: Sequence[str] | None) -> Instance | None: ...
 
     def instances(self, wanted: InstanceFilter, owners: Sequence[str] | None) -> Sequence[Instance]:
@@ -252,8 +250,8 @@ class Transaction(
         """wake_ms <= now, oldest first; what another transaction holds is passed over."""
         ...
 
-    def insert_job(self, job: Job) -> None:
-        """With its revision.
+    def insert_job(self, job: Job, reason: str | None = None) -> None:
+        """With its revision, and why there is one.
 
         Raises:
             NameTaken: the owner has a live job of that name.
@@ -264,8 +262,10 @@ class Transaction(
         """All but the definition. A DELETED job frees its name."""
         ...
 
-    def revise_job(self, job: Job) -> None:
+    def revise_job(self, job: Job, reason: str | None = None, changed: Sequence[str] = ()) -> None:
         """Name, definition, calendars, and the new revision's row; ``save_jobs`` writes the rest.
+
+        ``changed``: names of the fields in which the revision differs from the one before.
 
         Raises:
             NameTaken: the owner has another live job of that name.

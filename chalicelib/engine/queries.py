@@ -19,7 +19,7 @@ from chalicelib.model.calendar import StoredCalendar
 from chalicelib.model.errors import InvalidInput, NotFound
 from chalicelib.model.event import Event
 from chalicelib.model.instance import Instance
-from chalicelib.model.job import Job, Revision
+from chalicelib.model.job import Job
 from chalicelib.model.pause import Pause
 from chalicelib.model.principal import Membership, Principal
 from chalicelib.model.schedule import Schedule
@@ -39,13 +39,6 @@ def jobs(engine: Engine, principal: Principal, wanted: JobFilter) -> Page[Job]:
     def work(reader: Reader) -> Page[Job]:
         rows = reader.jobs(_one_more(wanted), principal.sees)
         return replace(_page(rows, wanted.limit, lambda row: row.id), pause=reader.pause())
-
-    return engine.store.read(work)
-
-
-def revisions(engine: Engine, principal: Principal, job_ref: str) -> Sequence[Revision]:
-    def work(reader: Reader) -> Sequence[Revision]:
-        return reader.revisions(find_job(reader, principal, job_ref).id)
 
     return engine.store.read(work)
 
@@ -209,6 +202,16 @@ def calendar(
 def owners(engine: Engine, principal: Principal) -> Sequence[str]:
     every = engine.store.read(lambda reader: reader.owners())
     return [name for name in every if principal.admin or name in principal.roles]
+
+
+def owner_of_new_jobs(principal: Principal, owner: str | None) -> str | None:
+    """None when the principal has several and must name one."""
+    try:
+        return choose_owner(principal, owner)
+    except InvalidInput:
+        if owner is not None:
+            raise
+        return None
 
 
 def owner(engine: Engine, principal: Principal, name: str) -> OwnerView:

@@ -67,14 +67,23 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class Revision:
-    """One version of a job's definition; instances keep the one they were created with."""
+class RevisionEntry:
+    """That there is a revision: who made it, when and why. ``changed``: names of fields."""
 
     job_id: str
     revision: int
-    definition_json: str
     created_ms: int
     created_by: str
+    reason: str | None = None
+    changed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """One version of a job's definition; instances keep the one they were created with."""
+
+    entry: RevisionEntry
+    definition_json: str
 
 
 @dataclass(frozen=True, slots=True)

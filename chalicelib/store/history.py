@@ -1,4 +1,4 @@
-"""Questions about what was: samples for statistics, skip ranges."""
+"""Questions about what was: samples for statistics, skip ranges, revisions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from chalicelib.engine.filters import StatisticsFilter
 from chalicelib.engine.statistics import Finished, Skipped, Unfinished
-from chalicelib.model.job import SkipRange
+from chalicelib.model.job import Revision, RevisionEntry, SkipRange
 from chalicelib.store import rows
 from chalicelib.store.driver import Row
 from chalicelib.store.paging import first_id, one_by_one
@@ -41,6 +41,14 @@ class HistoryReads:
     def skip_page(self, job_id: str, before_ms: int, limit: int) -> Sequence[SkipRange]:
         found = self._session.query("skip_page", job_id=job_id, before_ms=before_ms, limit=limit)
         return [rows.skip_range_of(row) for row in found]
+
+    def revisions(self, job_id: str, before: int | None, limit: int) -> Sequence[RevisionEntry]:
+        found = self._session.query("revisions", job_id=job_id, before=before, limit=limit)
+        return [rows.revision_entry_of(row) for row in found]
+
+    def revision(self, job_id: str, revision: int) -> Revision | None:
+        found = self._session.query("revision", job_id=job_id, revision=revision)
+        return rows.revision_of(found[0]) if found else None
 
     def _sample(
         self, name: str, wanted: StatisticsFilter, owners: Sequence[str] | None

@@ -14,7 +14,7 @@ from chalicelib.model.calendar import StoredCalendar
 from chalicelib.model.event import Event
 from chalicelib.model.group import Group
 from chalicelib.model.instance import Instance, Run
-from chalicelib.model.job import Job, Revision, SkipRange
+from chalicelib.model.job import Job, SkipRange
 from chalicelib.model.principal import Membership, Principal
 from chalicelib.model.states import GroupPlace, Role
 from chalicelib.store import rows
@@ -134,9 +134,6 @@ class SqlReader(
     ) -> Mapping[tuple[str, GroupPlace], int]:
         found = self._session.query_listed("group_places", groups, owner=owner)
         return {(group, GroupPlace(place)): int(count) for group, place, count in found}
-
-    def revisions(self, job_id: str) -> Sequence[Revision]:
-        return [rows.revision_of(row) for row in self._session.query("revisions", job_id=job_id)]
 
     def instance(self, instance_id: str, owners: Sequence[str] | None) -> Instance | None:
         found = self._session.query("instance", id=instance_id, owners=as_owners(owners))

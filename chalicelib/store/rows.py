@@ -13,7 +13,7 @@ from chalicelib.model.calendar import StoredCalendar
 from chalicelib.model.event import Event
 from chalicelib.model.group import Group
 from chalicelib.model.instance import Claim, Instance, Run, Stop
-from chalicelib.model.job import Job, Revision, SkipRange, Suspension
+from chalicelib.model.job import Job, Revision, RevisionEntry, SkipRange, Suspension
 from chalicelib.model.principal import Membership
 from chalicelib.model.states import (
     GroupPlace,
@@ -210,8 +210,15 @@ def slots_of(row: Row) -> Slots:
     return Slots(backfill, group, None if place is None else GroupPlace(place), int(count))
 
 
+def revision_entry_of(row: Row) -> RevisionEntry:
+    job_id, revision, created_ms, created_by, reason, changed = row
+    names = tuple(json.loads(changed)) if changed is not None else ()
+    return RevisionEntry(job_id, revision, created_ms, created_by, reason, names)
+
+
 def revision_of(row: Row) -> Revision:
-    return Revision(*row)
+    *entry, definition = row
+    return Revision(revision_entry_of(tuple(entry)), definition)
 
 
 def instance_of(row: Row) -> Instance:

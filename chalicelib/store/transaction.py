@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
@@ -46,12 +47,12 @@ class SqlTransaction(
     def lock_due_jobs(self, now_ms: int, limit: int) -> Sequence[Job]:
         return self._lock_due("due_jobs", "lock_due_jobs", rows.job_of, now_ms, limit)
 
-    def insert_job(self, job: Job) -> None:
+    def insert_job(self, job: Job, reason: str | None = None) -> None:
         try:
             self._session.change("insert_job", **rows.job_row(job))
         except Duplicate:
             self._refuse_name(job)
-        self._insert_revision(job, job.created_ms, job.created_by)
+        self._insert_revision(job, (job.created_ms, job.created_by), reason, None)
 
     def save_jobs(self, jobs: Sequence[Job]) -> None:
         saved = self._session.change_rows("save_jobs", map(rows.saved_job_row, jobs))
@@ -61,7 +62,7 @@ class SqlTransaction(
                 "or do not exist; whoever saves a job has locked it"
             )
 
-    def revise_job(self, job: Job) -> None:
+    def revise_job(self, job: Job, reason: str | None = None, changed: Sequence[str] = ()) -> None:
         try:
             revised = self._session.change(
                 "revise_job",
@@ -77,7 +78,8 @@ class SqlTransaction(
         if revised != 1:
             raise ConstraintViolated(f"revise_job: revision {job.revision} is not the next one")
         self._session.change("forget_job_calendars", job_id=job.id)
-        self._insert_revision(job, job.modified_ms, job.modified_by)
+        names = json.dumps(list(changed))
+        self._insert_revision(job, (job.modified_ms, job.modified_by), reason, names)
 
     def lock_calendars(self, owner: str, names: Iterable[str]) -> Sequence[StoredCalendar]:
         found = self._session.query_listed("lock_calendars", names, owner=owner)
@@ -317,14 +319,19 @@ class SqlTransaction(
             ) from None
         raise ConstraintViolated(f"there is a job {job.id} already") from None
 
-    def _insert_revision(self, job: Job, at_ms: int, by: str) -> None:
+    def _insert_revision(
+        self, job: Job, made: tuple[int, str], reason: str | None, changed: str | None
+    ) -> None:
+        """``made``: when, and by whom."""
         self._session.change(
             "insert_revision",
             job_id=job.id,
             revision=job.revision,
             definition=job.definition_json,
-            created_ms=at_ms,
-            created_by=by,
+            created_ms=made[0],
+            created_by=made[1],
+            reason=reason,
+            changed=changed,
         )
         if job.calendars_json is None:
             return

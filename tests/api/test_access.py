@@ -69,9 +69,11 @@ def people(api: DescribedApi, name: str) -> dict[str, str]:
 
 
 def test_who_one_is(api: DescribedApi, name: str, people: dict[str, str]) -> None:
-    assert api.get("/whoami") == {"name": "local", "admin": True, "roles": {}}
+    me = {"name": "local", "admin": True, "roles": {}, "owner": "default"}
+    assert api.get("/whoami") == me
     who = api.get("/whoami", token=people["viewer"])
-    assert who == {"name": f"viewer-of-{name}", "admin": False, "roles": {name: "viewer"}}
+    one = {"name": f"viewer-of-{name}", "admin": False, "roles": {name: "viewer"}}
+    assert who == {**one, "owner": name}
 
 
 def test_roles_have_their_limits(api: DescribedApi, name: str, people: dict[str, str]) -> None:

@@ -150,11 +150,17 @@ def test_patch_changes_single_fields(run: Run, server: StandIn) -> None:
 
 def test_an_earlier_revision_can_be_had_again(run: Run, server: StandIn) -> None:
     definition = {"name": "x", "schedule": {"every": "PT5M"}}
-    row = {"revision": 2, "definition": definition, "created_ms": NOW, "created_by": "bob"}
+    row = {"revision": 2, "created_ms": NOW, "created_by": "bob", "changed": ["schedule.every"]}
     server.on("GET /jobs/x/revisions", a_page(row))
-    assert run("job", "revisions", "x").out.splitlines()[1].split()[0] == "2"
-    assert "every: PT5M" in run("job", "revisions", "x", "--revision", "2").out
-    assert run("job", "revisions", "x", "--revision", "3").code == 3
+    server.on("GET /jobs/x/revisions/2", {**row, "definition": definition})
+    listed = run("job", "revisions", "x").out.splitlines()[1].split()
+    assert (listed[0], listed[3]) == ("2", "schedule.every")
+    shown = run("job", "show", "x", "--revision", "2").out
+    assert "every: PT5M" in shown
+    assert "changed     schedule.every" in shown
+    only = run("job", "show", "x", "--revision", "2", "--definition").out
+    assert only == "name: x\nschedule:\n  every: PT5M\n"
+    assert run("job", "show", "x", "--revision", "3").code == 3
 
 
 def test_delete_asks_and_a_program_must_say_yes(run: Run, server: StandIn) -> None:

@@ -189,7 +189,22 @@ def test_a_definition_changes_only_from_what_was_seen(
     ok(noonday("job", "update", str(kept)))
     rows = ok(noonday("job", "revisions", "changes", "-o", "json")).document["items"]
     assert {row["revision"] for row in rows} >= {1, 2, 3}
-    assert "Says hello" in ok(noonday("job", "revisions", "changes", "--revision", "1")).out
+    assert "Says hello" in ok(noonday("job", "show", "changes", "--revision", "1")).out
+    last = ok(noonday("job", "diff", "changes")).out
+    assert "-description: patched\n+description: edited\n" in last
+    since = noonday("job", "diff", "changes", "1", "3", "--exit-code")
+    assert since.code == 6
+    assert "+  who: you" in since.out
+    assert noonday("job", "diff", "changes", "3", "3", "--exit-code").code == 0
+    assert noonday("job", "diff", "changes", "1", "9").code == 3
+    planned = ok(noonday("job", "rollback", "changes", "--to", "1", "--dry-run")).out
+    assert "+description: Says hello" in planned
+    assert "again: revision 4" in ok(noonday("job", "rollback", "changes", "--to", "1")).out
+    assert "nothing changed" in ok(noonday("job", "rollback", "changes", "--to", "1")).out
+    listed = ok(noonday("job", "revisions", "changes")).out.splitlines()
+    assert listed[1].split()[0] == "4"
+    assert listed[1].endswith("back to revision 1")
+    assert "changed description" in ok(noonday("job", "history", "changes")).out
 
 
 def test_what_is_refused_is_named_and_changes_nothing(

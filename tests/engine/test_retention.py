@@ -191,7 +191,7 @@ def test_a_deleted_job_goes_as_a_whole(world: World) -> None:
     wanted = EventFilter(job_id=job.id, limit=10)
     assert store.read(lambda reader: reader.events(wanted, None)) == []
     assert skips_of(store, job.id) == []
-    assert store.read(lambda reader: reader.revisions(job.id)) == []
+    assert store.read(lambda reader: reader.revisions(job.id, None, 100)) == []
 
 
 def test_files_that_cannot_go_yet_go_later(world: World) -> None:

@@ -9,7 +9,7 @@ import pytest
 from chalicelib.engine.filters import JobFilter
 from chalicelib.engine.ports import Transaction
 from chalicelib.model.errors import InvalidInput, NameTaken
-from chalicelib.model.job import Job, Suspension
+from chalicelib.model.job import Job, Revision, RevisionEntry, Suspension
 from chalicelib.model.states import JobState
 from chalicelib.store import SqlStore
 from chalicelib.store.failures import ConstraintViolated
@@ -136,18 +136,18 @@ def test_a_revision_keeps_the_definition_before_it(store: SqlStore) -> None:
     )
 
     def revise(tx: Transaction) -> None:
-        tx.revise_job(revised)
+        tx.revise_job(revised, "a better name", ["name"])
         tx.save_jobs([revised])
 
     store.transact(revise)
     assert read(store) == revised
-    [first, second] = store.read(lambda reader: reader.revisions(JOB))
-    assert (first.revision, first.definition_json, first.created_by) == (
-        1,
-        a_job().definition_json,
-        "ada",
-    )
-    assert (second.revision, second.created_ms, second.created_by) == (2, NOON + 5, "bob")
+    [second, first] = store.read(lambda reader: reader.revisions(JOB, None, 10))
+    assert (first.revision, first.created_by, first.reason, first.changed) == (1, "ada", None, ())
+    assert second == RevisionEntry(JOB, 2, NOON + 5, "bob", "a better name", ("name",))
+    assert store.read(lambda reader: reader.revisions(JOB, None, 1)) == [second]
+    assert store.read(lambda reader: reader.revisions(JOB, 2, 10)) == [first]
+    assert store.read(lambda reader: reader.revision(JOB, 2)) == Revision(second, '{"new": 1}')
+    assert store.read(lambda reader: reader.revision(JOB, 3)) is None
     wanted = [(JOB, 1), (JOB, 2), (JOB, 3), (an_id(2), 1), (JOB, 1)]
     assert store.read(lambda reader: reader.definitions(wanted)) == {
         (JOB, 1): a_job().definition_json,
@@ -158,7 +158,7 @@ def test_a_revision_keeps_the_definition_before_it(store: SqlStore) -> None:
         store.transact(lambda tx: tx.revise_job(replace(revised, name="taken", revision=3)))
     with pytest.raises(ConstraintViolated, match="not the next one"):
         store.transact(lambda tx: tx.revise_job(revised))
-    assert len(store.read(lambda reader: reader.revisions(JOB))) == 2
+    assert len(store.read(lambda reader: reader.revisions(JOB, None, 10))) == 2
 
 
 def test_who_sees_which_job(store: SqlStore) -> None:

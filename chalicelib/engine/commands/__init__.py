@@ -22,13 +22,15 @@ from chalicelib.engine.commands.people import (
     set_member,
 )
 from chalicelib.engine.commands.quotas import set_quotas
-from chalicelib.engine.commands.submission import check, patch, submit, update
+from chalicelib.engine.commands.revising import Planned, patch, plan_patch, plan_update, update
+from chalicelib.engine.commands.submission import check, submit
 from chalicelib.engine.commands.upstreams import missing_upstreams
 
 __all__ = [
     "Choice",
     "Counted",
     "Done",
+    "Planned",
     "Verb",
     "Wanted",
     "Wish",
@@ -49,6 +51,8 @@ __all__ = [
     "patch",
     "pause",
     "plan_backfill",
+    "plan_patch",
+    "plan_update",
     "register_token",
     "remove_member",
     "rerun",

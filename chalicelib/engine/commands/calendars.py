@@ -166,7 +166,7 @@ def _change_jobs(engine: Engine, tx: Transaction, change: _Change) -> CalendarSe
             hopeless.append(job.name)
             continue
         after = stamped(armed(revised), change.principal, now)
-        tx.revise_job(after)
+        tx.revise_job(after, change.reason, [f"calendar {calendar.name}"])
         changed.append(after)
         wakes += [*due, after.wake_ms]
     if hopeless:

@@ -73,13 +73,14 @@ def group_problems(reader: Reader, owner: str, name: str | None) -> Sequence[Pro
 
 def read_calendars(engine: Engine, owner: str, names: tuple[str, ...]) -> Named:
     """The same without a lock, for who only asks."""
+    return engine.store.read(lambda reader: find_calendars(reader, owner, names)) if names else NONE
+
+
+def find_calendars(reader: Reader, owner: str, names: tuple[str, ...]) -> Named:
+    """The same for who reads already."""
     if not names:
         return NONE
-
-    def work(reader: Reader) -> Named:
-        return _named(reader, owner, names, reader.calendars_named(owner, names))
-
-    return engine.store.read(work)
+    return _named(reader, owner, names, reader.calendars_named(owner, names))
 
 
 def _named(

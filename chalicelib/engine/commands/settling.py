@@ -35,12 +35,16 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """What a command's unit leaves behind: the job, what must be looked at soon, and whether it moved."""
+    """What a command's unit leaves behind: the job, what must be looked at soon, and whether it moved.
+
+    ``detail``: what its line of history says besides.
+    """
 
     job: Job
     wakes: tuple[int | None, ...] = ()
     moved: bool = True
     stopped: tuple[str, ...] = ()
+    detail: Mapping[str, object] | None = None
 
 
 Effect = Callable[[Transaction, Job, int], Changed]
@@ -85,7 +89,7 @@ def execute(
             return changed
         saved = stamped(armed(changed.job), command.principal, now)
         tx.save_jobs([saved])
-        tx.insert_events([job_event(engine, saved, command, job.state)])
+        tx.insert_events([job_event(engine, saved, command, job.state, changed.detail)])
         return replace(changed, job=saved, wakes=(*wakes, *changed.wakes, saved.wake_ms))
 
     changed = engine.store.transact(unit)

@@ -5,13 +5,15 @@ from __future__ import annotations
 from cli.commands.job.change import delete, expire, resume, schedule, suspend
 from cli.commands.job.edit import edit, update
 from cli.commands.job.group import job
-from cli.commands.job.look import history, list_jobs, next_fires, revisions, show, why
+from cli.commands.job.look import history, list_jobs, next_fires, show, skips, why
 from cli.commands.job.patch import patch
+from cli.commands.job.revisions import diff, revisions, rollback
 from cli.commands.job.submit import submit
 from cli.commands.job.trigger import trigger
 
 __all__ = [
     "delete",
+    "diff",
     "edit",
     "expire",
     "history",
@@ -21,8 +23,10 @@ __all__ = [
     "patch",
     "resume",
     "revisions",
+    "rollback",
     "schedule",
     "show",
+    "skips",
     "submit",
     "suspend",
     "trigger",

@@ -19,7 +19,7 @@ from cli.states import JOB_STATES
 from cli.statistics import skip_table
 from cli.strip import LENGTH, SHORT, signs, strip_lines
 from cli.text import one_line
-from cli.views import event_table, fire_table, job_lines, job_table, revision_table
+from cli.views import event_table, fire_table, job_lines, job_table, revision_lines
 from cli.why import job_why_lines
 
 
@@ -84,21 +84,32 @@ def list_jobs(
         # the definition, to keep or to submit elsewhere
         noonday job show daily-revenue --definition > daily-revenue.yaml
         noonday job show daily-revenue -o json
+        # as it was in revision 2
+        noonday job show daily-revenue --revision 2 --definition > daily-revenue.yaml
     """,
 )
 @job_argument
 @click.option("--definition", is_flag=True, help="Only the definition, as YAML.")
+@click.option(
+    "--revision", type=click.IntRange(1), metavar="REV", help="A version of its definition."
+)
 @click.pass_obj
-def show(session: Session, job: str, *, definition: bool) -> None:
+def show(session: Session, job: str, revision: int | None, *, definition: bool) -> None:
     """Show one job: its state, its last instances and its definition.
 
     The strip of the last 30 instances has a bar for the duration of each and below it a sign for its end.
     """
-    document = session.api.get(path("jobs", job))
+    where = path("jobs", job)
+    if revision is not None:
+        where += path("revisions", str(revision))
+    document = session.api.get(where)
     if definition:
         if session.output == "table":
             session.output = "yaml"
         document = document.get("definition")
+    if revision is not None:
+        emit(session, document, lambda screen: revision_lines(document, screen))
+        return
     emit(session, document, lambda screen: _with_strip(session, document, screen))
 
 
@@ -204,32 +215,6 @@ def history(
     page = page_of(session.api, path("jobs", job, "events"), query, paging)
     emit(session, page, lambda screen: event_table(page, screen, of_one_job=True))
     say_more(session, page)
-
-
-@job.command(
-    "revisions",
-    examples="""
-        noonday job revisions daily-revenue
-        # the definition of an earlier one, to go back to it
-        noonday job revisions daily-revenue --revision 2 > daily-revenue.yaml
-    """,
-)
-@job_argument
-@click.option("--revision", type=int, metavar="N", help="The definition of this one, as YAML.")
-@click.pass_obj
-def revisions(session: Session, job: str, revision: int | None) -> None:
-    """List the versions of the job's definition."""
-    page = session.api.get(path("jobs", job, "revisions"))
-    if revision is None:
-        emit(session, page, lambda screen: revision_table(page, screen))
-        return
-    found = [each for each in page["items"] if each.get("revision") == revision]
-    if not found:
-        raise Missing(f"job {job} has no revision {revision}")
-    if session.output == "table":
-        session.output = "yaml"
-    definition = found[0].get("definition")
-    emit(session, definition, lambda _: [])
 
 
 def _warn(document: dict[str, Any]) -> None:

@@ -62,8 +62,9 @@ VALUES (:id, :owner, :name, :name_key, :state, :revision, :definition, :cursor_m
        :edit, :created_ms, :created_by, :modified_ms, :modified_by, :calendars, :grp, :streak)
 
 -- name: insert_revision
-INSERT INTO scheduler_job_revisions (job_id, revision, definition, created_ms, created_by)
-VALUES (:job_id, :revision, :definition, :created_ms, :created_by)
+INSERT INTO scheduler_job_revisions (
+       job_id, revision, definition, created_ms, created_by, reason, changed)
+VALUES (:job_id, :revision, :definition, :created_ms, :created_by, :reason, :changed)
 
 -- name: revise_job
 UPDATE scheduler_jobs
@@ -75,8 +76,16 @@ UPDATE scheduler_jobs
 SELECT id FROM scheduler_jobs WHERE owner = :owner AND name_key = :name
 
 -- name: revisions
-SELECT r.job_id, r.revision, r.definition, r.created_ms, r.created_by
-  FROM scheduler_job_revisions r WHERE r.job_id = :job_id ORDER BY r.revision
+-- Without the definitions, which may be long.
+SELECT r.job_id, r.revision, r.created_ms, r.created_by, r.reason, r.changed
+  FROM scheduler_job_revisions r
+ WHERE r.job_id = :job_id
+   AND r.revision < :before  -- if before
+ ORDER BY r.revision DESC LIMIT :limit
+
+-- name: revision
+SELECT r.job_id, r.revision, r.created_ms, r.created_by, r.reason, r.changed, r.definition
+  FROM scheduler_job_revisions r WHERE r.job_id = :job_id AND r.revision = :revision
 
 -- name: definitions
 SELECT r.job_id, r.revision, r.definition
