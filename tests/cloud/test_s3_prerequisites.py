@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,8 @@ import pytest
 from chalicelib.engine.conditions import Condition, Found
 from chalicelib.model.prerequisite import Prerequisite
 from chalicelib.targets import Allowance, Permission, S3Probe, TargetSettings
-from tests.cloud.amazon import REGION, Amazon
+from tests.cloud.amazon import KEYS, REGION, Amazon
+from tests.local.server import serving
 from tests.targets.hands import FixedClock
 
 ROLE = "arn:aws:iam::123456789012:role/reader"
@@ -72,3 +74,40 @@ def test_places_that_cannot_be_are_refused(probe: S3Probe) -> None:
         assert (problem.field, problem.value) == ("data", url)
         assert words in problem.message
     assert not list(probe.problems(Prerequisite(data="s3://orders/${run}/"), (), "team"))
+
+
+def test_a_job_waits_for_its_object_and_goes_on_when_it_is_said_to_be_there(
+    amazon: Amazon, tmp_path: Path
+) -> None:
+    where = {"LocationConstraint": REGION}
+    s3 = amazon.client("s3")
+    s3.create_bucket(Bucket="orders", CreateBucketConfiguration=where)
+    allow = [{"owner": "*", "kind": "s3", "resource": "orders"}]
+    environ = {
+        **KEYS,
+        "AWS_ENDPOINT_URL": amazon.url,
+        "NOONDAY_AWS_REGION": REGION,
+        "NOONDAY_TARGETS_ALLOW": json.dumps(allow),
+    }
+    key = "2026/11/24/_SUCCESS"
+    body = {
+        "name": "report",
+        "schedule": {"at": "2026-11-24T06:00:00Z"},
+        "prerequisites": [{"data": "s3://orders/${nominal_time:%Y/%m/%d}/_SUCCESS"}],
+        "target": {"kind": "process", "command": ["true"]},
+    }
+    with serving(tmp_path, "--clock", "2026-11-24T06:00:00Z", environ=environ) as server:
+        assert server.call("POST", "/jobs?schedule=true", body).status == 201
+        server.call("POST", "/clock", {"advance": "PT1M"})
+        [one] = server.call("GET", "/instances").body["items"]
+        assert one["waiting_on"].startswith(f"s3://orders/{key}, checked ")
+        why = server.call("GET", f"/instances/{one['id']}/why").body
+        assert why["findings"][0]["found"] == "there is no such object"
+        s3.put_object(Bucket="orders", Key=key, Body=b"")
+        said = server.call("POST", "/events/data", {"path": f"s3://orders/{key}"})
+        assert said.body == {"woken": 1}
+        server.call("POST", "/clock", {"advance": "PT1S"})
+        assert server.call("GET", f"/instances/{one['id']}").body["state"] == "SUCCEEDED"
+        theirs = {**body, "name": "x", "prerequisites": [{"data": "s3://theirs/x"}]}
+        refused = server.call("POST", "/jobs", theirs)
+        assert refused.body["problems"][0]["field"] == "prerequisites.0.data"
