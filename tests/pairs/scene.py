@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.engine import commands
+from chalicelib.engine.checking import check_waiting
 from chalicelib.engine.commands import Choice, Verb, Wanted, Wish
 from chalicelib.engine.consequences import limits
 from chalicelib.engine.filters import BackfillFilter, JobFilter
@@ -45,6 +46,7 @@ class Cast:
     job: str
     running: Instance
     handed: tuple[HandedOut, ...]
+    checked: tuple[HandedOut, ...]
     waiting: str
     queued: str
     failed: str
@@ -85,18 +87,47 @@ def perform(world: World) -> Cast:
     world.deliver()
     running, other = [one for one in instances_of(engine.store, job.id) if one.state in IN_FLIGHT]
     settle(engine, [result_of(other, Succeeded())])
+    _downstream(world, running)
     world.alarm.wakes.clear()
     hand_out(engine, 100)
     handed = [one for lane, one in world.queue.messages if lane is Lane.LAUNCH]
+    checked = [one for lane, one in world.queue.messages if lane is Lane.CHECK]
     world.queue.messages.clear()
     world.clock.now += MINUTE
     every = {one.id: one for one in instances_of(engine.store, job.id)}
-    assert len(handed) == 2
+    assert (len(handed), len(checked)) == (2, 1)
     assert all(every[one.id].active for one in handed)
     assert every[queued].reason == Reason.MAX_ACTIVE
     assert every[failed].state is S.FAILED
     waiting = next(one.id for one in handed if every[one.id].backfill is None)
-    return Cast(job.id, running, tuple(handed), waiting, queued, failed, view.backfill.id)
+    return Cast(
+        job.id,
+        running,
+        tuple(handed),
+        tuple(checked),
+        waiting,
+        queued,
+        failed,
+        view.backfill.id,
+    )
+
+
+def _downstream(world: World, running: Instance) -> None:
+    """An instance of another job waits for the one that runs, and for data; it was looked at once."""
+    report = a_definition(
+        name="report",
+        schedule={"every": "PT1M", "start": "2026-01-01T11:50:00Z"},
+        prerequisites=[{"job": "sample"}, {"data": "x"}],
+    )
+    world.places.there.add("x")
+    commands.submit(world.engine, ADMIN, report)
+    at_ms = running.nominal_ms
+    commands.trigger(world.engine, ADMIN, "report", nominal_ms=at_ms)
+    hand_out(world.engine, 100)
+    [one] = [one for lane, one in world.queue.messages if lane is Lane.CHECK]
+    world.queue.messages = [sent for sent in world.queue.messages if sent[0] is not Lane.CHECK]
+    check_waiting(world.engine, [one])
+    world.clock.now += 10_000
 
 
 def _triggered(world: World, job: Job) -> str:
@@ -167,6 +198,8 @@ COMMANDS: Mapping[str, Doing] = {
     "quotas": lambda w, _: commands.set_quotas(w.engine, ADMIN, "default", {"max_jobs": 5}),
     "sweep": lambda w, _: w.minute(),
     "claim": lambda w, c: launch_started(w.engine, c.handed),
+    "check": lambda w, c: check_waiting(w.engine, c.checked),
+    "data arrives": lambda w, _: commands.data_arrived(w.engine, ADMIN, ["x"]),
     "succeed": _settled(Succeeded()),
     "fail": _settled(Failed("broken")),
 }
@@ -178,7 +211,7 @@ NEEDS = {
     "schedule": "expired",
 }
 # Several units, or what they find depends on when they look: together they do what neither order does.
-SEVERAL = frozenset({"sweep", "claim", "kill many", "skip many", "rerun many"})
+SEVERAL = frozenset({"sweep", "claim", "check", "kill many", "skip many", "rerun many"})
 
 
 def base_of(first: str, second: str) -> str:
