@@ -100,14 +100,14 @@ def test_jobs_and_backfills_that_are_not_there_are_not_found(api: DescribedApi) 
 
 
 def test_jobs_are_listed_by_tag_and_group(api: DescribedApi, submitted: Submitted) -> None:
-    job = submitted(tags={"tier": "gold, really", "town": "Köln"})
+    job = submitted(tags={"level": "gold, really", "town": "Köln"})
 
     def names(query: str) -> list[str]:
         return [one["name"] for one in api.get(f"/jobs?{query}")["items"]]
 
-    assert names("tag=tier%3Dgold,%20really&tag=town%3DK%C3%B6ln") == [job["name"]]
-    assert names("tag=tier%3Dgold") == names("group=no-such-group") == []
-    answer = api("GET", "/jobs?tag=tier")
+    assert names("tag=level%3Dgold,%20really&tag=town%3DK%C3%B6ln") == [job["name"]]
+    assert names("tag=level%3Dgold") == names("group=no-such-group") == []
+    answer = api("GET", "/jobs?tag=level")
     assert (answer.status, answer.body["problems"][0]["field"]) == (400, "tag")
 
 
