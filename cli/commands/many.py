@@ -148,9 +148,9 @@ def _is_somebody_there() -> bool:
 class Progress:
     """A bar on a terminal, nothing elsewhere: what was done is said at the end."""
 
-    def __init__(self, total: int | None) -> None:
+    def __init__(self, total: int | None, *, shown: bool = True) -> None:
         self._total = total
-        self._shown = sys.stderr.isatty()
+        self._shown = shown and sys.stderr.isatty()
 
     def show(self, finished: int) -> None:
         if self._shown:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cli.commands.job.apply import apply
 from cli.commands.job.change import delete, expire, resume, schedule, suspend
 from cli.commands.job.edit import edit, update
 from cli.commands.job.group import job
@@ -12,6 +13,7 @@ from cli.commands.job.submit import submit
 from cli.commands.job.trigger import trigger
 
 __all__ = [
+    "apply",
     "delete",
     "diff",
     "edit",
