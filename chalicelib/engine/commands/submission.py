@@ -97,11 +97,11 @@ def submit(
     def unit(tx: Transaction) -> Job:
         now = engine.clock.now_ms()
         quotas = lock_owner(engine, tx, chosen).quotas(engine.quotas)
-        _check_room(tx, definition.name, chosen, quotas)
         named = name_calendars(tx, chosen, definition.schedule.exclude)
         named = also(named, name_group(tx, chosen, definition.policies.group))
         named = also(named, circle_problems(tx, chosen, definition))
         stored = checked(engine, definition, named, chosen, now)
+        _check_room(tx, definition.name, chosen, quotas)
         job = replace(
             _new_job(job_id, chosen, principal, stored, now), calendars_json=named.snapshot
         )
