@@ -62,7 +62,10 @@ def test_it_goes_on_page_by_page_and_sums_up(run: Run, server: StandIn) -> None:
     )
     ran = run("instance", "kill", "--tag", "tier=gold", "--yes")
     assert ran.code == 0
-    words = "killed 1,475; asked to stop 5; passed over 8 so already, 10 changed meanwhile, 2 of deleted jobs"
+    words = (
+        "killed 1,475; asked to stop 5; passed over 8 so already, 10 changed meanwhile, "
+        "2 of deleted jobs, or beyond their owner's quota"
+    )
     assert ran.out.strip() == words
     assert [dict(asked.query).get("next") for asked in server.asked] == [None, None, "more"]
     assert {asked.document.get("as_of") for asked in server.asked[1:]} == {1234}
