@@ -32,7 +32,7 @@ help:
 	@echo '                     PORT=8080   DATABASE=$(DATABASE)'
 	@echo '                     DATABASE may be mysql://user@host:3306/name too;'
 	@echo '                     CLOCK=2026-12-24T17:59:50Z starts a clock that is moved by hand'
-	@echo '                     PAUSE="a restored backup" begins paused: nothing is launched until it is resumed'
+	@echo '                     PAUSE="a restored backup" begins paused: nothing is launched yet'
 	@echo
 	@echo '  make test        style, types, import rules and every test (TESTS=tests/cli for some)'
 	@echo '  make test-time   the long comparison of schedules over all zones and years'

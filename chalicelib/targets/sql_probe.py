@@ -61,6 +61,8 @@ class SqlProbe:
                     f"{connection.name} gave no answer within {seconds:g} s"
                 ) from error
             return Found(met=False, what=str(error))
+        if over.is_set():  # MySQL lets SLEEP end as if it had slept
+            raise TimeoutError(f"{connection.name} gave no answer within {seconds:g} s")
         return Found(met=there, what="it returns a row" if there else "it returns no row")
 
 

@@ -12,6 +12,7 @@ from tests.local.test_serving import eventually
 
 A, B = secret("a"), secret("b")
 START = "2026-01-01T00:00:00Z"
+SOON = {"NOONDAY_GRACE": "1"}  # the receivers that hang are not waited for
 
 
 def a_job(name: str, url: str, command: list[str], **notify: Any) -> dict[str, Any]:
@@ -58,7 +59,7 @@ def test_a_failure_arrives_signed_and_is_repeated_until_it_is_taken(tmp_path: Pa
 
 
 def test_a_receiver_that_hangs_keeps_no_job_from_running(tmp_path: Path) -> None:
-    with receiving() as receiver, serving(tmp_path, "--clock", START) as server:
+    with receiving() as receiver, serving(tmp_path, "--clock", START, environ=SOON) as server:
         receiver.answer = lambda _: held(receiver)
         for number in range(12):
             submit(server, a_job(f"tells-{number}", receiver.url(), ["true"], on=["success"]))

@@ -141,7 +141,7 @@ def refusal(tmp_path: Path, *arguments: str, **more: Any) -> tuple[int, str]:
 
 REFUSED: dict[str, tuple[list[str], dict[str, str], int, str]] = {
     "a bad setting": ([], {"NOONDAY_WORKERS": "many"}, 2, "NOONDAY_WORKERS is 'many'"),
-    "another authentication": ([], {"NOONDAY_AUTH": "iam"}, 2, "set NOONDAY_AUTH=local"),
+    "another authentication": ([], {"NOONDAY_AUTH": "iam"}, 2, "only API Gateway can verify"),
     "a weak token": ([], {"NOONDAY_TOKEN": "x"}, 2, "16 or more"),
     "a clock that is none": (["--clock", "noon"], {}, 2, "--clock"),
     "a port that is none": (["--port", "99999"], {}, 2, "0 to 65535"),
