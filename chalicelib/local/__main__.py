@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import argparse
 import ipaddress
-import os
-import signal
 import socket
 import sys
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+from chalicelib.local.end_signals import EndSignals
 from chalicelib.local.only_one import Served
 from chalicelib.local.profile import profile_path, write_profile
 from chalicelib.local.service import Options, Service, admit, build
@@ -100,12 +98,14 @@ def _serve(settings: Settings, options: Options) -> int:
     host, port = listener.getsockname()[:2]
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     token = admit(service.noonday, options)
-    ended = _on_signals()
+    ends = EndSignals()
     kept = _keep_token(options, url, token)
     service.start(_handlers())
     _announce(service, options, url, kept)
-    ended.wait()
-    _say("Stopping: answering what was accepted, letting runs finish (once more: at once)")
+    ends.wait()
+    _say(
+        "Stopping: answering what was accepted, letting runs that began finish (once more: at once)"
+    )
     left = service.stop(settings.grace_s)
     if left:
         _say(f"Stopped; {left} still at work or in line go on after the next start")
@@ -182,20 +182,6 @@ def _announce(service: Service, options: Options, url: str, kept: str) -> None:
 def _is_loopback(url: str) -> bool:
     host = url.removeprefix("http://").rpartition(":")[0].strip("[]")
     return ipaddress.ip_address(host).is_loopback
-
-
-def _on_signals() -> threading.Event:
-    """The first asks for a graceful end, the second ends at once."""
-    ended = threading.Event()
-
-    def handle(number: int, _: object) -> None:
-        if ended.is_set():
-            os._exit(128 + number)
-        ended.set()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, handle)
-    return ended
 
 
 def _say(text: str) -> None:

@@ -31,6 +31,7 @@ class MemoryQueues:
             name: queue.SimpleQueue() for name in self._threads
         }
         self._open = 0
+        self._in_line = 0
         self._closed = False
         self._changed = threading.Condition()
 
@@ -58,11 +59,15 @@ class MemoryQueues:
             )
 
     def stop(self, wait_s: float) -> int:
-        """Take nothing new, finish what is there; how many were left when the time was up."""
-        self.quiet(wait_s)
+        """Begin nothing more, finish what has begun; how many were left, at work or in line.
+
+        Who is in line is not worth the wait: there may be thousands, and the store hands them out again.
+        """
         with self._changed:
             self._closed = True
-            left = self._open
+        self.quiet(wait_s)
+        with self._changed:
+            left = self._open + self._in_line
         for lane, count in self._threads.items():
             for _ in range(count):
                 self._messages[lane].put(None)
@@ -71,16 +76,19 @@ class MemoryQueues:
     def _put(self, lane: Lane, body: str) -> None:
         with self._changed:
             if self._closed:
+                self._in_line += 1
                 return
             self._open += 1
         self._messages[lane].put(body)
 
     def _serve(self, lane: Lane, handler: Handler, log: JsonLog) -> None:
         while (body := self._messages[lane].get()) is not None:
-            if not self._closed:
+            in_line = self._closed
+            if not in_line:
                 self._handle(lane, handler, body, log)
             with self._changed:
                 self._open -= 1
+                self._in_line += in_line
                 self._changed.notify_all()
 
     def _handle(self, lane: Lane, handler: Handler, body: str, log: JsonLog) -> None:

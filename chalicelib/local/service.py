@@ -61,10 +61,10 @@ class Service:
         self._http.start()
 
     def stop(self, grace_s: float) -> int:
-        """Answer what was accepted, let runs finish within the grace; how many were still at work.
+        """Answer what was accepted, let runs that began finish within the grace; how many were left.
 
-        Those go on where they can (a program under its runner), and are looked after again at the
-        next start, under the same token.
+        Those at work go on where they can (a program under its runner), and are looked after again at the
+        next start, under the same token; those in line begin then.
         """
         deadline = time.monotonic() + grace_s
         self._http.stop(max(ANSWER_S, grace_s))

@@ -22,7 +22,7 @@ from tests.cli.stand_in import Answer, Asked, StandIn
 from tests.local.server import Server, serving
 
 Noonday = Callable[..., Ran]
-TOKEN = {"NOONDAY_TOKEN": "0123456789abcdef0123456789abcdef", "NOONDAY_GRACE": "1"}
+TOKEN = {"NOONDAY_TOKEN": "0123456789abcdef0123456789abcdef"}
 JOB = """\
 name: {name}
 description: {description}

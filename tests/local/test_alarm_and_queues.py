@@ -184,3 +184,13 @@ def test_the_end_finishes_what_it_can_and_counts_the_rest() -> None:
     assert desk.got["work"] == [[handed(1)]]
     desk.queues.send(Lane.WORK, [handed(3)])
     assert desk.queues.quiet(0)
+
+
+def test_the_end_waits_for_what_began_and_not_for_what_is_in_line() -> None:
+    """A backlog of thousands would take all the grace there is, and be no shorter for it."""
+    desk = Desk(workers=1)
+    desk.queues.send(Lane.WORK, [handed(number) for number in range(1000)])
+    assert desk.began.acquire(timeout=10)
+    threading.Timer(0.05, desk.go.set).start()
+    assert desk.queues.stop(10) == 999
+    assert desk.got["work"] == [[handed(0)]]
