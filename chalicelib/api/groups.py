@@ -16,7 +16,7 @@ from chalicelib.api.documents import (
     twins,
 )
 from chalicelib.api.rendering import answer, listed
-from chalicelib.api.requests import GroupBody, Query
+from chalicelib.api.requests import GroupBody, Query, ReviseQuery
 from chalicelib.api.resource import Resource
 from chalicelib.engine import commands, group_views
 from chalicelib.engine.group_views import GroupView
@@ -46,7 +46,7 @@ def show_group(call: Call, query: Query) -> Response:  # noqa: ARG001
     guarded=True,
     refusals=CHANGING,
 )
-def set_group(call: Call, body: GroupBody, query: Query) -> Response:  # noqa: ARG001
+def set_group(call: Call, body: GroupBody, query: ReviseQuery) -> Response:
     """Create or replace a concurrency group.
 
     A larger one gives its new slots to those that wait longest, at once; a smaller one lets those at work
@@ -61,6 +61,7 @@ def set_group(call: Call, body: GroupBody, query: Query) -> Response:  # noqa: A
         description=body.description,
         owner=call.owner,
         if_match=call.if_match,
+        reason=query.reason,
     )
     if not result.created:
         return _answer(call)

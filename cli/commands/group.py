@@ -9,6 +9,7 @@ import click
 
 from cli.client import path
 from cli.command import Group
+from cli.commands.options import reason_option
 from cli.output import emit
 from cli.screen import Screen
 from cli.session import Session
@@ -66,14 +67,17 @@ def show(session: Session, name: str) -> None:
     examples="""
         noonday group set warehouse 2 --description "connections of the small warehouse"
         # nothing of it begins until it is larger again; what is at work ends
-        noonday group set warehouse 0
+        noonday group set warehouse 0 --reason "the warehouse is being moved"
     """,
 )
 @click.argument("name")
 @click.argument("size", type=click.IntRange(0, 10_000))
 @click.option("--description", metavar="TEXT", help="What it protects; kept if not given.")
+@reason_option
 @click.pass_obj
-def set_group(session: Session, name: str, size: int, description: str | None) -> None:
+def set_group(
+    session: Session, name: str, size: int, description: str | None, reason: str | None
+) -> None:
     """Create a group, or change its size.
 
     More slots go to those that wait longest, at once. With fewer, those at work end, and nobody
@@ -82,7 +86,7 @@ def set_group(session: Session, name: str, size: int, description: str | None) -
     body: dict[str, Any] = {"size": size}
     if description is not None:
         body["description"] = description
-    document = session.api.put(path("groups", name), body)
+    document = session.api.put(path("groups", name), body, {"reason": reason})
     emit(session, document, lambda screen: _lines(document, screen))
 
 

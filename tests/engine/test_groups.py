@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, TypeVar, cast
+
 import pytest
 
-from chalicelib.engine import commands, group_views
+from chalicelib.engine import commands, group_views, queries
+from chalicelib.engine.filters import EventFilter
 from chalicelib.engine.outcomes import Stopped
-from chalicelib.model.errors import GroupInUse, InvalidInput, NotFound, StaleEdit
+from chalicelib.engine.ports import Transaction
+from chalicelib.model.errors import AlreadyExists, GroupInUse, InvalidInput, NotFound, StaleEdit
 from chalicelib.model.instance import Instance
 from chalicelib.model.job import Job
 from chalicelib.model.states import GroupPlace, InstanceState, Reason
@@ -14,6 +21,7 @@ from tests.engine.history import instances_of
 from tests.engine.world import ADMIN, World, a_definition
 
 S = InstanceState
+T = TypeVar("T")
 
 
 def jobs_of_a_group(world: World, size: int, count: int = 4) -> list[str]:
@@ -152,3 +160,34 @@ def test_a_group_is_set_with_a_condition(world: World) -> None:
         commands.set_group(world.engine, ADMIN, "new", 3, if_match=1)
     with pytest.raises(InvalidInput, match="size"):
         commands.set_group(world.engine, ADMIN, "g", -1)
+
+
+def test_the_jobs_that_name_a_group_remember_its_sizes(world: World) -> None:
+    jobs = jobs_of_a_group(world, 1, 2)
+    commands.set_group(world.engine, ADMIN, "g", 1, description="the same size is no event")
+    commands.set_group(world.engine, ADMIN, "g", 3, reason="the warehouse has grown")
+    for job_id in jobs:
+        [event] = queries.events(world.engine, ADMIN, EventFilter(verb="GROUP"), job_id).items
+        assert (event.actor, event.reason) == ("ada", "the warehouse has grown")
+        facts = json.loads(event.detail_json)
+        assert (facts["group"], facts["before"], facts["size"]) == ("g", 1, 3)
+
+
+def test_two_who_make_a_group_at_once_have_both_made_it(world: World) -> None:
+    """The second finds none, and loses the race to insert it: then it is there to be changed."""
+    store = world.engine.store
+    first_look = [True]
+
+    class Late:
+        def transact(self, work: Callable[[Transaction], T]) -> T:
+            if first_look and first_look.pop():
+                commands.set_group(world.engine, ADMIN, "g", 1)
+                raise AlreadyExists("somebody was faster")
+            return store.transact(work)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(store, name)
+
+    late = replace(world.engine, store=cast("Any", Late()))
+    result = commands.set_group(late, ADMIN, "g", 2)
+    assert (result.created, result.group.size, result.group.edit) == (False, 2, 2)

@@ -33,8 +33,14 @@ class Server:
 
     def post(self, path: str, document: object) -> tuple[int, str]:
         """Status and body."""
+        return self._send("POST", path, document)
+
+    def put(self, path: str, document: object) -> tuple[int, str]:
+        return self._send("PUT", path, document)
+
+    def _send(self, method: str, path: str, document: object) -> tuple[int, str]:
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
-        return _ask(self.port, "POST", path, json.dumps(document), headers)
+        return _ask(self.port, method, path, json.dumps(document), headers)
 
 
 @contextmanager

@@ -28,7 +28,9 @@ SET_UP = re.compile(r"(\w+=\S+ )*(make|git|cd|source|export|sudo) ?")
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """It has the group that definitions name."""
     with serving(tmp_path_factory.mktemp("server")) as running:
+        assert running.put("/groups/warehouse", {"size": 1})[0] == 201
         yield running
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -10,13 +11,23 @@ from chalicelib.engine.consequences import fill_groups
 from chalicelib.engine.engine import Engine
 from chalicelib.engine.ports import Transaction
 from chalicelib.engine.wakeups import ring
-from chalicelib.model.errors import GroupInUse, InvalidInput, NotFound, Problem, StaleEdit
+from chalicelib.model.errors import (
+    AlreadyExists,
+    GroupInUse,
+    InvalidInput,
+    NotFound,
+    Problem,
+    StaleEdit,
+)
+from chalicelib.model.event import Event
 from chalicelib.model.group import LARGEST, Group
 from chalicelib.model.identity import SLUG
 from chalicelib.model.principal import Principal
 from chalicelib.model.states import Role
 
+VERB = "GROUP"
 _SHOWN = 10
+_TOLD = 1000  # so many jobs at most have the change of a size in their history
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +48,7 @@ def set_group(
     description: str | None = None,
     owner: str | None = None,
     if_match: int | None = None,
+    reason: str | None = None,
 ) -> GroupSet:
     """Create or replace a group. A larger one gives its new slots to those that wait longest, at once; a
     smaller one takes none away: those at work end, and nobody follows until there is room again.
@@ -74,9 +86,14 @@ def set_group(
             modified_by=principal.name,
         )
         tx.save_group(after)
+        if after.size != before.size:
+            tx.insert_events(_events(engine, tx, before, after, reason))
         return GroupSet(after, given=fill_groups(tx, [(chosen, name)], now))
 
-    result = engine.store.transact(unit)
+    try:
+        result = engine.store.transact(unit)
+    except AlreadyExists:  # somebody made it at this moment: now it is there to be changed
+        result = engine.store.transact(unit)
     if result.given:
         ring(engine, [engine.clock.now_ms()], arms=False)
     return result
@@ -116,6 +133,26 @@ def delete_group(
         tx.delete_group(chosen, name)
 
     engine.store.transact(unit)
+
+
+def _events(
+    engine: Engine, tx: Transaction, before: Group, after: Group, reason: str | None
+) -> Sequence[Event]:
+    """A line in the history of each job that names the group: its instances begin earlier or later now."""
+    facts = {"group": after.name, "size": after.size, "before": before.size, "edit": after.edit}
+    return [
+        Event(
+            id=engine.ids.new(),
+            owner=after.owner,
+            job_id=job_id,
+            at_ms=after.modified_ms,
+            actor=after.modified_by,
+            verb=VERB,
+            reason=reason,
+            detail_json=json.dumps(facts),
+        )
+        for job_id, _ in tx.group_jobs(after.owner, after.name, _TOLD)
+    ]
 
 
 def _check(name: str, size: int) -> None:
