@@ -21,7 +21,7 @@ endif
 TYPED   := $(wildcard app.py .ci/pins.py chalicelib cli tests examples docs/*.py benchmarks)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-time test-race bench pins docs fmt clean
+.PHONY: help demo run test test-cloud test-time test-race bench pins docs fmt clean
 .NOTPARALLEL:
 
 help:
@@ -35,6 +35,7 @@ help:
 	@echo '                     PAUSE="a restored backup" begins paused: nothing is launched yet'
 	@echo
 	@echo '  make test        style, types, import rules and every test (TESTS=tests/cli for some)'
+	@echo '  make test-cloud  of these, what is about AWS: the deployed zip under the runtime of Lambda'
 	@echo '  make test-time   the long comparison of schedules over all zones and years'
 	@echo '  make test-race   eight processes race for one slot, RACES=10000 times, on every database'
 	@echo '  make bench       how fast it is'
@@ -63,6 +64,9 @@ test: .venv/.dev .venv/.project
 	@report=$$($(BIN)/lint-imports --no-cache) || { echo "$$report"; exit 1; }; echo "$$report" | tail -n 1
 	$(SAY) 'Tests'
 	@$(BIN)/pytest -n $(WORKERS) --dist worksteal $(TESTS)
+
+test-cloud: .venv/.dev .venv/.project
+	@$(BIN)/pytest -n $(WORKERS) --dist worksteal tests/cloud tests/cloud_zip
 
 test-time: .venv/.dev .venv/.project
 	@$(BIN)/pytest -n $(WORKERS) -m alltime tests/schedule

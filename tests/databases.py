@@ -99,14 +99,14 @@ class Server:
                 store.migrate(0)
             self._databases.append(database)
         database = self._databases[number]
-        self._delete_rows(database)
+        self.delete_rows(database)
         return self.url(database)
 
     def drop_all(self) -> None:
         for database in (*self._databases, *self._bare):
             self.execute(f"DROP DATABASE IF EXISTS {database}")
 
-    def _delete_rows(self, database: str) -> None:
+    def delete_rows(self, database: str) -> None:
         tables = self.execute(
             "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE()"
             " AND table_name <> 'scheduler_meta'",
