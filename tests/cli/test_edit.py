@@ -112,3 +112,26 @@ def test_update_puts_the_file_onto_the_job_it_names(
     assert run("job", "update", str(file), "--job", "old").code == 2
     file.write_text("description: nameless\n")
     assert "name is missing" in run("job", "update", str(file)).err
+
+
+def test_a_change_is_tried_on_what_is_there(run: Run, server: StandIn, tmp_path: Path) -> None:
+    before = a_job()
+    after = before["definition"] | {"description": "new"}
+    planned = {**before, "definition": after, "changes": [{"field": "description"}]}
+    planned["warnings"] = ["the job is NEW"]
+    server.on("GET /jobs/daily-revenue", before)
+    server.on(f"PUT /jobs/{JOB_ID}", planned)
+    server.on(f"PATCH /jobs/{JOB_ID}", {**planned, "changes": []})
+    file = tmp_path / "x.yaml"
+    file.write_text("name: daily-revenue\ndescription: new\n")
+    ran = run("job", "update", str(file), "--dry-run")
+    assert "+description: new" in ran.out.splitlines()
+    assert ran.out.splitlines()[-1] == "warning: the job is NEW"
+    put = server.asked[-1]
+    assert (dict(put.query), put.headers["if-match"]) == ({"dry_run": "true"}, '"7"')
+    assert put.document == {"name": "daily-revenue", "description": "new"}
+    ran = run("job", "patch", "daily-revenue", "description=new", "--dry-run", "--if-edit", "6")
+    assert ran.out == "daily-revenue is so already; nothing would change\n"
+    assert server.asked[-1].headers["if-match"] == '"6"'
+    several = run("job", "update", str(file), str(file), "--dry-run", "-o", "json").document
+    assert [each["changes"] for each in several["items"]] == [[{"field": "description"}]] * 2

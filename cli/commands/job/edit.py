@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import click
 
 from cli.client import path
 from cli.commands.job.group import job
+from cli.commands.job.trying import tried, try_option
 from cli.commands.options import job_argument, reason_option
-from cli.documents import parse, read_all
+from cli.documents import Loaded, parse, read_all
 from cli.errors import Clash, Failure, Misused, Unreadable
 from cli.names import JOB
 from cli.output import emit, to_yaml
+from cli.screen import Screen
 from cli.session import Session
 from cli.text import one_line
 
@@ -25,8 +27,9 @@ _NOTE = "#! "
 @job.command(
     "update",
     examples="""
-        # the job that the file names
-        noonday job update daily-revenue.yaml
+        # the job that the file names: what would change, and then do it
+        noonday job update daily-revenue.yaml --dry-run
+        noonday job update daily-revenue.yaml --reason "an hour later"
         # another one, for instance to rename it
         noonday job update daily-revenue.yaml --job revenue
         # only if nobody has changed it since it was edit 7
@@ -38,6 +41,7 @@ _NOTE = "#! "
     "--job", "target", type=JOB, metavar="JOB", help="The job; else the one the file names."
 )
 @click.option("--if-edit", type=int, metavar="EDIT", help="Refuse when the job is at another edit.")
+@try_option
 @reason_option
 @click.pass_obj
 def update(
@@ -46,23 +50,48 @@ def update(
     target: str | None,
     if_edit: int | None,
     reason: str | None,
+    *,
+    dry_run: bool,
 ) -> None:
     """Replace the definitions of existing jobs by those in the files.
 
     The change takes effect from now on and launches nothing of the past. Instances that exist keep
-    the revision they were created with.
+    the revision they were created with. Of a whole folder, new jobs included, noonday job apply
+    makes what it says.
     """
     definitions = read_all(files)
     if len(definitions) > 1 and (target or if_edit is not None):
         raise Misused("--job and --if-edit are for a file with one definition")
-    updated = []
-    for loaded in definitions:
-        name = target or loaded.document.get("name")
-        if not isinstance(name, str) or not name:
-            raise Unreadable(f"{loaded.origin}: name is missing", hint="or say it with --job")
-        updated.append(_put(session, name, loaded.document, _tag(if_edit), reason))
-    document = updated[0] if len(updated) == 1 else {"items": updated, "next": None}
-    emit(session, document, lambda _: [_updated(each) for each in updated])
+    named = [(_named(loaded, target), loaded.document) for loaded in definitions]
+    tag = _tag(if_edit)
+    if dry_run:
+        plans = [tried(session, "PUT", name, document, tag) for name, document in named]
+        _emit_all(session, [each.planned for each in plans], lambda at: plans[at].lines)
+        return
+    updated = [_put(session, name, document, tag, reason) for name, document in named]
+    _emit_all(session, updated, lambda at: lambda _: [_updated(updated[at])])
+
+
+def _named(loaded: Loaded, target: str | None) -> str:
+    name = target or loaded.document.get("name")
+    if not isinstance(name, str) or not name:
+        raise Unreadable(f"{loaded.origin}: name is missing", hint="or say it with --job")
+    return name
+
+
+def _emit_all(
+    session: Session,
+    documents: list[dict[str, Any]],
+    lines_of: Callable[[int], Callable[[Screen], Iterable[str]]],
+) -> None:
+    """One document, or all of them as a list; ``lines_of`` gives what draws each of them."""
+    document = documents[0] if len(documents) == 1 else {"items": documents, "next": None}
+
+    def lines(screen: Screen) -> Iterator[str]:
+        for number in range(len(documents)):
+            yield from lines_of(number)(screen)
+
+    emit(session, document, lines)
 
 
 @job.command(

@@ -8,6 +8,7 @@ import click
 
 from cli.client import path
 from cli.commands.job.group import job
+from cli.commands.job.trying import tried, try_option
 from cli.commands.options import job_argument, reason_option, value_of
 from cli.documents import parse
 from cli.errors import Misused, Unreadable
@@ -21,6 +22,8 @@ from cli.session import Session
         noonday job patch daily-revenue "schedule.cron=0 0 7 ? * MON-FRI"
         # from cron to every quarter of an hour, and one run at a time
         noonday job patch daily-revenue schedule.cron=null schedule.every=PT15M policies.overlap=skip
+        # only show what would change
+        noonday job patch daily-revenue policies.overlap=skip --dry-run
         # a list, as YAML and JSON write it
         noonday job patch greet "target.command=[echo, hello]"
     """,
@@ -28,6 +31,7 @@ from cli.session import Session
 @job_argument
 @click.argument("assignments", metavar="FIELD=VALUE...", nargs=-1, required=True)
 @click.option("--if-edit", type=int, metavar="EDIT", help="Refuse when the job is at another edit.")
+@try_option
 @reason_option
 @click.pass_obj
 def patch(
@@ -36,6 +40,8 @@ def patch(
     assignments: tuple[str, ...],
     if_edit: int | None,
     reason: str | None,
+    *,
+    dry_run: bool,
 ) -> None:
     """Change single fields of the job's definition; the rest stays.
 
@@ -46,6 +52,10 @@ def patch(
     for assignment in assignments:
         _assign(changes, assignment)
     tag = None if if_edit is None else f'"{if_edit}"'
+    if dry_run:
+        plan = tried(session, "PATCH", job, changes, tag)
+        emit(session, plan.planned, plan.lines)
+        return
     updated = session.api.patch(path("jobs", job), changes, {"reason": reason}, if_match=tag)
     emit(session, updated, lambda _: [f"updated {job}: revision {updated.get('revision')}"])
 
