@@ -13,6 +13,7 @@ import pytest
 
 from cli.main import main
 from tests.cli.stand_in import StandIn
+from tests.local.server import Server, serving
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,13 @@ class Ran:
 
 
 Run = Callable[..., Ran]
+Noonday = Callable[..., Ran]
+TOKEN = {"NOONDAY_TOKEN": "0123456789abcdef0123456789abcdef"}
+
+
+def ok(ran: Ran) -> Ran:
+    assert ran.code == 0, f"{ran.code}: {ran.out}{ran.err}"
+    return ran
 
 
 @pytest.fixture
@@ -64,3 +72,32 @@ def run(
         return Ran(code, captured.out, captured.err)
 
     return run_it
+
+
+@pytest.fixture(scope="module")
+def still(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server whose clock is moved by hand; it begins on a Tuesday at six in the morning, UTC."""
+    folder = tmp_path_factory.mktemp("still")
+    with serving(folder, "--clock", "2026-11-24T06:00:00Z", environ=TOKEN) as running:
+        yield running
+
+
+@pytest.fixture
+def to(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Callable[[Server], Noonday]:
+    """``to(server)("job", "list")`` runs the command line against that server."""
+
+    def bind(server: Server) -> Noonday:
+        monkeypatch.setenv("NOONDAY_URL", server.url)
+        monkeypatch.setenv("NOONDAY_TOKEN", server.token)
+
+        def run(*arguments: str) -> Ran:
+            capsys.readouterr()
+            code = main(arguments)
+            captured = capsys.readouterr()
+            return Ran(code, captured.out, captured.err)
+
+        return run
+
+    return bind

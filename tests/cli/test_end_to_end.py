@@ -9,11 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from cli.main import main
-from tests.cli.conftest import Ran
+from tests.cli.conftest import TOKEN, Noonday, ok
 from tests.local.server import Server, serving
-
-Noonday = Callable[..., Ran]
 
 GREET = """
 name: {name}
@@ -24,42 +21,10 @@ target: {{kind: process, command: [{command}]}}
 """
 
 
-TOKEN = {"NOONDAY_TOKEN": "0123456789abcdef0123456789abcdef"}
-
-
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with serving(tmp_path_factory.mktemp("server"), environ=TOKEN) as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-def still(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server whose clock is moved by hand; it begins on a Tuesday at six in the morning, UTC."""
-    folder = tmp_path_factory.mktemp("still")
-    with serving(folder, "--clock", "2026-11-24T06:00:00Z", environ=TOKEN) as running:
-        yield running
-
-
-@pytest.fixture
-def to(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Callable[[Server], Noonday]:
-    """``to(server)("job", "list")`` runs the command line against that server."""
-
-    def bind(server: Server) -> Noonday:
-        monkeypatch.setenv("NOONDAY_URL", server.url)
-        monkeypatch.setenv("NOONDAY_TOKEN", server.token)
-
-        def run(*arguments: str) -> Ran:
-            capsys.readouterr()
-            code = main(arguments)
-            captured = capsys.readouterr()
-            return Ran(code, captured.out, captured.err)
-
-        return run
-
-    return bind
 
 
 @pytest.fixture
@@ -77,11 +42,6 @@ def write(tmp_path: Path) -> Callable[..., str]:
         return str(file)
 
     return write_it
-
-
-def ok(ran: Ran) -> Ran:
-    assert ran.code == 0, f"{ran.code}: {ran.out}{ran.err}"
-    return ran
 
 
 def test_the_server_is_found_by_the_profile_it_wrote(
