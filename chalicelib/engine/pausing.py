@@ -30,6 +30,12 @@ def put_back(engine: Engine, handed: Sequence[HandedOut]) -> bool:
     """Whether all is paused; then these, which were handed out before, come again at its end."""
     if engine.store.read(lambda reader: reader.pause()) is None:
         return False
+    give_back(engine, handed)
+    return True
+
+
+def give_back(engine: Engine, handed: Sequence[HandedOut]) -> None:
+    """Nobody takes these after all: whose turn it still is comes again at once, not when patience ends."""
     versions = {one.id: one.version for one in handed}
 
     def unit(tx: Transaction) -> None:
@@ -38,4 +44,3 @@ def put_back(engine: Engine, handed: Sequence[HandedOut]) -> bool:
         held_back(tx, current, engine.clock.now_ms())
 
     engine.store.transact(unit)
-    return True

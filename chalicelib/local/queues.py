@@ -9,17 +9,31 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.engine.ports import HandedOut, Lane
 from chalicelib.local.context import EventContext, queue_event
 from chalicelib.notifications.log import JsonLog
-from chalicelib.notifications.messages import write_handed_out
+from chalicelib.notifications.messages import read_handed_out, write_handed_out
 
 THREADS = {Lane.LAUNCH: 2, Lane.CHECK: 8, Lane.DELIVER: 8}
 ALONE = frozenset({Lane.WORK, Lane.DELIVER})
 WORK_S = 14 * 60.0
 Handler = Callable[[Any, Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What an end found: how many messages were at work still, and who was in line."""
+
+    at_work: int
+    in_line: Mapping[Lane, Sequence[HandedOut]]
+
+    @property
+    def count(self) -> int:
+        return self.at_work + sum(len(handed) for handed in self.in_line.values())
 
 
 class MemoryQueues:
@@ -31,7 +45,7 @@ class MemoryQueues:
             name: queue.SimpleQueue() for name in self._threads
         }
         self._open = 0
-        self._in_line = 0
+        self._in_line: dict[Lane, list[HandedOut]] = {name: [] for name in self._threads}
         self._closed = False
         self._changed = threading.Condition()
 
@@ -58,38 +72,49 @@ class MemoryQueues:
                 lambda: self._open == 0, max(0.0, deadline - time.monotonic())
             )
 
-    def stop(self, wait_s: float) -> int:
-        """Begin nothing more, finish what has begun; how many were left, at work or in line.
+    def stop(self, wait_s: float) -> Left:
+        """Begin nothing more and finish what has begun, as far as the time reaches; what was left.
 
-        Who is in line is not worth the wait: there may be thousands, and the store hands them out again.
+        Who is in line is not worth the wait: there may be thousands.
         """
         with self._changed:
             self._closed = True
+        for lane in self._threads:
+            self._empty(lane)
         self.quiet(wait_s)
         with self._changed:
-            left = self._open + self._in_line
+            left = Left(self._open, {lane: tuple(its) for lane, its in self._in_line.items()})
         for lane, count in self._threads.items():
             for _ in range(count):
                 self._messages[lane].put(None)
         return left
 
+    def _empty(self, lane: Lane) -> None:
+        with suppress(queue.Empty):
+            while (body := self._messages[lane].get_nowait()) is not None:
+                self._done(lane, body, begun=False)
+
     def _put(self, lane: Lane, body: str) -> None:
         with self._changed:
             if self._closed:
-                self._in_line += 1
+                self._in_line[lane] += read_handed_out(body)
                 return
             self._open += 1
         self._messages[lane].put(body)
 
     def _serve(self, lane: Lane, handler: Handler, log: JsonLog) -> None:
         while (body := self._messages[lane].get()) is not None:
-            in_line = self._closed
-            if not in_line:
+            begun = not self._closed
+            if begun:
                 self._handle(lane, handler, body, log)
-            with self._changed:
-                self._open -= 1
-                self._in_line += in_line
-                self._changed.notify_all()
+            self._done(lane, body, begun=begun)
+
+    def _done(self, lane: Lane, body: str, *, begun: bool) -> None:
+        with self._changed:
+            self._open -= 1
+            if not begun:
+                self._in_line[lane] += read_handed_out(body)
+            self._changed.notify_all()
 
     def _handle(self, lane: Lane, handler: Handler, body: str, log: JsonLog) -> None:
         try:

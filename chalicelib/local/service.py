@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,8 @@ from urllib.parse import unquote, urlsplit
 
 from chalicelib import api, wiring
 from chalicelib.engine.commands import pause, register_token
-from chalicelib.engine.ports import Clock
+from chalicelib.engine.pausing import give_back
+from chalicelib.engine.ports import Clock, HandedOut, Lane
 from chalicelib.engine.stops import RunsInThisProcess
 from chalicelib.local.alarm_thread import AlarmThread
 from chalicelib.local.gateway import Gateway, refuse
@@ -21,13 +22,14 @@ from chalicelib.local.http_server import HttpServer
 from chalicelib.local.manual_clock import ManualClock
 from chalicelib.local.only_one import hold
 from chalicelib.local.profile import known_token, new_token
-from chalicelib.local.queues import MemoryQueues
+from chalicelib.local.queues import Left, MemoryQueues
 from chalicelib.model.errors import NoondayError
 from chalicelib.model.principal import Principal
 from chalicelib.settings import Settings
 from chalicelib.store import SqlStore
 
 ANSWER_S = 30.0
+GIVEN_BACK = 500
 PRINCIPAL = "local"
 
 
@@ -64,15 +66,17 @@ class Service:
         """Answer what was accepted, let runs that began finish within the grace; how many were left.
 
         Those at work go on where they can (a program under its runner), and are looked after again at the
-        next start, under the same token; those in line begin then.
+        next start, under the same token; those in line begin then, at once.
         """
         deadline = time.monotonic() + grace_s
         self._http.stop(max(ANSWER_S, grace_s))
         self._alarm.stop(max(0.0, deadline - time.monotonic()))
         left = self._queues.stop(max(0.0, deadline - time.monotonic()))
-        with suppress(NoondayError):
+        with suppress(NoondayError):  # what cannot be given back comes again when its patience ends
+            for handed in _batches(left):
+                give_back(self.noonday.engine, handed)
             self.noonday.store.close()
-        return left
+        return left.count
 
     # --- what a clock moved by hand drives
 
@@ -84,6 +88,13 @@ class Service:
 
     def quiet(self, wait_s: float) -> bool:
         return self._queues.quiet(wait_s)
+
+
+def _batches(left: Left) -> Iterator[Sequence[HandedOut]]:
+    """Instances that were in line; a notification keeps its own time."""
+    for lane, handed in left.in_line.items():
+        if lane is not Lane.DELIVER:
+            yield from (handed[at : at + GIVEN_BACK] for at in range(0, len(handed), GIVEN_BACK))
 
 
 def build(settings: Settings, options: Options, listener: socket.socket, app: Any) -> Service:

@@ -178,7 +178,8 @@ def test_the_end_finishes_what_it_can_and_counts_the_rest() -> None:
     desk = Desk(workers=1)
     desk.queues.send(Lane.WORK, [handed(1), handed(2)])
     assert desk.began.acquire(timeout=10)
-    assert desk.queues.stop(0) == 2
+    left = desk.queues.stop(0)
+    assert (left.count, left.at_work, left.in_line[Lane.WORK]) == (2, 1, (handed(2),))
     desk.go.set()
     assert desk.queues.quiet(10)
     assert desk.got["work"] == [[handed(1)]]
@@ -192,5 +193,5 @@ def test_the_end_waits_for_what_began_and_not_for_what_is_in_line() -> None:
     desk.queues.send(Lane.WORK, [handed(number) for number in range(1000)])
     assert desk.began.acquire(timeout=10)
     threading.Timer(0.05, desk.go.set).start()
-    assert desk.queues.stop(10) == 999
+    assert desk.queues.stop(10).count == 999
     assert desk.got["work"] == [[handed(0)]]

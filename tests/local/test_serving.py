@@ -386,6 +386,31 @@ def test_an_end_does_not_wait_longer_than_its_grace(tmp_path: Path) -> None:
         assert (first["state"], first["run"]) == ("SUCCEEDED", 1)
 
 
+def test_who_was_in_line_at_the_end_begins_at_once_after_the_next_start(tmp_path: Path) -> None:
+    """Not when the patience with a queue that may only be slow is over: this queue is known to be gone."""
+    script = "echo >> began; while [ ! -e go ]; do sleep 0.02; done"
+    one = {"NOONDAY_WORKERS": "1", "NOONDAY_GRACE": "0"}
+    past = {
+        "schedule": {
+            "every": "PT1H",
+            "start": "2025-12-31T20:00:00Z",
+            "end": "2026-01-01T00:00:00Z",
+        },
+        "policies": {"catch_up": "all", "overlap": "allow", "max_active": 100},
+    }
+    with serving(tmp_path, "--clock", CLOCK, environ=one) as server:
+        made = server.call("POST", "/jobs?schedule=true", job("slow", "sh", "-c", script, **past))
+        assert made.status == 201, made.body
+        eventually((tmp_path / "files" / "began").exists)
+        assert server.stop() == 0
+        assert any("4 still at work or in line" in line for line in server.said)
+    (tmp_path / "files" / "go").touch()
+    with serving(tmp_path, "--clock", CLOCK) as again:  # the very same moment
+        eventually(
+            lambda: sum(one["state"] == "SUCCEEDED" for one in instances(again, "slow")) >= 3
+        )
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_asked_twice_it_ends_at_once(tmp_path: Path, number: signal.Signals) -> None:
     with serving(tmp_path, "--clock", CLOCK, environ={"NOONDAY_GRACE": "600"}) as server:
