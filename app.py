@@ -7,7 +7,7 @@ from typing import Any, cast
 from chalice.app import Chalice, CloudWatchEvent, Rate, SQSEvent
 
 from chalicelib import api, cloud
-from chalicelib.events import alarm, delivering, launching
+from chalicelib.events import alarm, completing, delivering, launching
 from chalicelib.events.alarm import Context
 from chalicelib.settings import environment, queue_name
 
@@ -45,3 +45,8 @@ def check(event: SQSEvent) -> dict[str, Any]:
 @app.on_sqs_message(queue=queue_name(environment(), "deliver"), batch_size=1)
 def deliver(event: SQSEvent) -> dict[str, Any]:
     return delivering.deliver(event)
+
+
+@app.on_cw_event(completing.PATTERN)
+def completion(event: CloudWatchEvent) -> None:
+    completing.completion(event.to_dict())

@@ -69,6 +69,18 @@ class DataArrived(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class EndAnnounced(Fact):
+    """Somebody outside said that a run has ended. ``asked``: its target is asked now; else the next look at
+    it has somebody already."""
+
+    source: str
+    job_id: str
+    instance_id: str
+    run: int
+    asked: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Purged(Fact):
     """Housekeeping removed the records of so many instances of a job, as its retention says."""
 

@@ -181,6 +181,10 @@ class Reader(
 
     def instances_by_id(self, ids: Sequence[str]) -> Sequence[Instance]: ...
 
+    def started_as(self, external_id: str, limit: int) -> Sequence[Instance]:
+        """Instances in flight whose latest run its target calls that; usually one, or none."""
+        ...
+
     def job_names(self, job_ids: Iterable[str]) -> Mapping[str, str]: ...
 
     def runs(self, instance_ids: Sequence[str]) -> Mapping[str, Sequence[Run]]:

@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import AfterValidator
 
 ID = re.compile(r"[0-9a-f]{32}")
+_TOKEN = re.compile(r"([0-9a-f]{32})-([1-9][0-9]{0,8})")
 SLUG = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 
 PRINCIPAL = re.compile(r"((role|user|group):(\d{12}:)?)?[a-z0-9][a-z0-9_.@+=,-]{0,199}")
@@ -35,6 +36,12 @@ def instance_id(job_id: str, nominal_ms: int) -> str:
 def run_token(instance: str, run: int) -> str:
     """The run's public identity towards its target: 32 to 64 of [A-Za-z0-9-], the same at every repeat."""
     return f"{instance}-{run}"
+
+
+def read_token(text: str) -> tuple[str, int] | None:
+    """The instance and the run that a token names; None for what is no token."""
+    found = _TOKEN.fullmatch(text)
+    return (found[1], int(found[2])) if found else None
 
 
 def is_id(text: str) -> bool:

@@ -142,6 +142,10 @@ class SqlReader(
     def instances_by_id(self, ids: Sequence[str]) -> Sequence[Instance]:
         return [rows.instance_of(row) for row in self._session.query_listed("instances_by_id", ids)]
 
+    def started_as(self, external_id: str, limit: int) -> Sequence[Instance]:
+        found = self._session.query("instances_started_as", external_id=external_id, limit=limit)
+        return [rows.instance_of(row) for row in found]
+
     def job_names(self, job_ids: Iterable[str]) -> Mapping[str, str]:
         return {row[0]: row[1] for row in self._session.query_listed("job_names", job_ids)}
 

@@ -8,6 +8,9 @@ import pytest
 
 from tests.cloud import amazon as amazons
 from tests.cloud.amazon import KEYS, REGION, Amazon
+from tests.cloud.composed import noonday
+
+__all__ = ["noonday"]
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from chalicelib.engine import commands, queries
+from chalicelib.engine.announcing import Announced, end_announced
 from chalicelib.engine.commands import Choice, Verb, Wanted, Wish, many
 from chalicelib.engine.conditions import data_key, job_key
 from chalicelib.engine.filters import BackfillFilter, NotificationFilter
@@ -149,6 +150,13 @@ def arrive(life: Life) -> None:
     """The data is there, and somebody says so."""
     life.arrived.add("orders/ready")
     commands.data_arrived(life.world.engine, ADMIN, ["orders/ready"], owner=life.owner)
+
+
+def announce_ends(life: Life) -> None:
+    """Somebody outside says of all runs that they have ended; what is inline has ended by now."""
+    for one in instances_of(life.store, life.job_id):
+        if one.state in IN_FLIGHT:
+            end_announced(life.world.engine, "aws.states", Announced(one.token))
 
 
 def until(at_ms: int) -> Step:
@@ -304,6 +312,7 @@ STORIES: dict[str, tuple[Step, ...]] = {
     "kill-many": (until(NOON + HALF), *[trigger_one] * 3, kill_many),
     "rerun-many": (until(END + HALF), rerun_many, until(END + MINUTE), rerun_many),
     "wait": (until(NOON + HALF), arrive),
+    "announced": (until(NOON + 5000), announce_ends),
     "notify": (),
     "pause-a-check": (
         *(until(NOON - HALF), arrive, pause_before_the_check),
@@ -347,7 +356,7 @@ def judge(story: str, life: Life) -> None:
         assert len(life.outside.executions) == 1
     if story == "notify":
         judge_notifications(life)
-    calm = ("fire", "schedule", "catch-up", "resume-catch-up", "notify")
+    calm = ("fire", "announced", "schedule", "catch-up", "resume-catch-up", "notify")
     if story in calm or story.startswith("pause"):
         states = {one.state for one in instances_of(life.store, life.job_id)}
         assert states == {InstanceState.SUCCEEDED}

@@ -294,6 +294,7 @@ def reads() -> dict[str, Callable[[Reader], object]]:
             JobFilter(limit=20, tags=(("tier", "gold"),)), ["rare"]
         ),
         "instances by id": lambda reader: reader.instances_by_id([middle, latest(4).id]),
+        "started as": lambda reader: reader.started_as("x-3", 20),
         "runs": lambda reader: reader.runs([middle, latest(4).id]),
         "events": events(),
         "events of owner": events(["rare"]),

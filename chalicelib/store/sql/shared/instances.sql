@@ -91,6 +91,12 @@ SELECT @instance_columns
   FROM @listed(:ids) scheduler_job_instances i @by_primary ON i.id = listed.value
  ORDER BY i.id
 
+-- name: instances_started_as
+-- One that is not in flight any more keeps its name; what a target calls its runs is unique among those.
+SELECT @instance_columns FROM scheduler_job_instances i @by(scheduler_job_instances_external)
+ WHERE i.external_id = :external_id AND i.state IN ('LAUNCHING', 'LAUNCHED', 'RUNNING')
+ LIMIT :limit
+
 -- name: lock_instances
 SELECT @instance_columns
   FROM @listed(:ids) scheduler_job_instances i @by_primary ON i.id = listed.value
