@@ -155,6 +155,8 @@ class Stage:
             chance=NoChance(),
             targets=self.puppets,
             artifacts=NoArtifacts(),
+            conditions=self.world.places,
+            channels=self.world.channels,
         )
         self.noonday = replace(composed, engine=engine)
         self.world.engine = engine
@@ -172,7 +174,7 @@ class Stage:
         target = f"{path}?{urlencode(query)}" if query else path
         headers = (("authorization", f"Bearer {TOKEN}"), ("content-type", "application/json"))
         said = self._gateway.handle(HttpRequest(method, target, headers, raw, True, "127.0.0.1"))
-        document = json.loads(said.body)
+        document = json.loads(said.body or "null")
         assert said.status < 500, (method, target, body, document, self.log.getvalue())
         if said.status >= 400:
             assert document["status"] == said.status
