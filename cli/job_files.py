@@ -1,4 +1,4 @@
-"""Definitions in files and folders: all of them, each named once, in the order of their needs."""
+"""Definitions in files and folders: all of them, each named once."""
 
 from __future__ import annotations
 
@@ -51,59 +51,7 @@ def read_wanted(places: Sequence[str]) -> list[Wanted]:
             Wanted(loaded, title, text, number) for number, loaded in enumerate(parse(text, title))
         ]
     _check_names(wanted)
-    return in_order_of_needs(wanted)
-
-
-def in_order_of_needs(wanted: Sequence[Wanted]) -> list[Wanted]:
-    """By name, but what others wait for comes before them, where that is possible.
-
-    Raises:
-        Unreadable: some wait for each other at the same nominal time, and would for ever.
-    """
-    named = {one.name: one for one in sorted(wanted, key=lambda one: one.name)}
-    done: dict[str, Wanted] = {}
-    for name in named:
-        _visit(name, named, done)
-    return list(done.values())
-
-
-def _visit(name: str, named: dict[str, Wanted], done: dict[str, Wanted]) -> None:
-    """Depth first; without recursion, because a chain may be as long as it is."""
-    stack = [(name, iter(sorted(_needs(named[name], named))))] if name not in done else []
-    way = [name]
-    while stack:
-        current, needs = stack[-1]
-        following = next((need for need in needs if need not in done), None)
-        if following is None:
-            stack.pop()
-            way.pop()
-            done[current] = named[current]
-        elif following in way:
-            _check_circle(way[way.index(following) :], named)
-        else:
-            way.append(following)
-            stack.append((following, iter(sorted(_needs(named[following], named)))))
-
-
-def _check_circle(circle: list[str], named: dict[str, Wanted]) -> None:
-    pairs = zip(circle, [*circle[1:], circle[0]], strict=True)
-    if all(need in _needs(named[name], named, same_time=True) for name, need in pairs):
-        shown = " -> ".join([*circle, circle[0]])
-        raise Unreadable(
-            f"{named[circle[0]].at('prerequisites')}: {shown} wait for each other, and would for ever",
-            hint="add at: ${previous_time} to one of them, and it waits for the time before",
-        )
-
-
-def _needs(wanted: Wanted, named: dict[str, Wanted], *, same_time: bool = False) -> set[str]:
-    listed = wanted.document.get("prerequisites")
-    return {
-        str(each["job"])
-        for each in (listed if isinstance(listed, list) else [])
-        if isinstance(each, dict)
-        and str(each.get("job")) in named
-        and not (same_time and each.get("at") is not None)
-    }
+    return wanted
 
 
 def _files(places: Sequence[str]) -> Iterator[str]:

@@ -12,7 +12,8 @@ import pytest
 
 from cli.documents import Loaded
 from cli.errors import Unreadable
-from cli.job_files import Wanted, in_order_of_needs
+from cli.job_files import Wanted
+from cli.job_order import in_order_of_needs
 from cli.main import main
 from cli.yaml_lines import line_of
 from tests.cli.conftest import Ran
@@ -248,6 +249,93 @@ def test_the_order_follows_needs_then_names() -> None:
         in_order_of_needs([wanted("a", "b"), wanted("b", "a")])
     chain = [wanted(f"n{number:04}", f"n{number + 1:04}") for number in range(3000)]
     assert in_order_of_needs([*chain, wanted("n3000")])[0].name == "n3000"
+
+
+def needing(*needs: str, at: str | None = None) -> dict[str, Any]:
+    return {"prerequisites": [{"job": need} | ({"at": at} if at else {}) for need in needs]}
+
+
+def test_the_order_looks_through_jobs_that_are_there_already() -> None:
+    """c waited for a through x; now a waits for c through x, and c, which waits no more, comes first."""
+    listed = [wanted("a", "x"), wanted("c")]
+    assert [one.name for one in in_order_of_needs(listed, {"x": needing("c")})] == ["c", "a"]
+    with pytest.raises(Unreadable, match="a -> x -> a"):
+        in_order_of_needs([wanted("a", "x")], {"x": needing("a")})
+    others = {"x": needing("y"), "y": needing("x")}  # of others, and not ours to mend
+    assert [one.name for one in in_order_of_needs([wanted("a", "x")], others)] == ["a"]
+    same = [wanted("a", "b", at="${nominal_time}"), wanted("b", "a")]
+    with pytest.raises(Unreadable, match="would for ever"):
+        in_order_of_needs(same)
+
+
+def test_where_times_differ_who_waits_for_the_same_time_comes_later() -> None:
+    listed = [wanted("a", "b", at="${previous_time}"), wanted("b", "a")]
+    assert [one.name for one in in_order_of_needs(listed)] == ["a", "b"]
+
+
+def chained(*names: str) -> str:
+    """Each waits for the one after it."""
+    texts = []
+    for name, need in zip(names, [*names[1:], None], strict=True):
+        waits = f"prerequisites: [{{job: {need}}}]\n" if need else ""
+        texts.append(JOB.format(name=name, description="x") + waits)
+    return "---\n".join(texts)
+
+
+def needs_of(noonday: Noonday, name: str) -> list[str]:
+    document = ok(noonday("job", "show", name, "-o", "json")).document
+    return [each["job"] for each in document["definition"].get("prerequisites") or []]
+
+
+def test_who_waits_for_whom_is_turned_around_in_one_go(noonday: Noonday) -> None:
+    """One after the other each change alone would close a circle, and be refused."""
+    ok(noonday("job", "apply", "-f", "-", stdin=chained("turn-a", "turn-b", "turn-c")))
+    around = chained("turn-c", "turn-b", "turn-a")
+    dry = ok(noonday("job", "apply", "-f", "-", "--dry-run", "--diff", stdin=around))
+    assert "turn-c would be changed: prerequisites" in dry.out
+    assert last(noonday("job", "apply", "-f", "-", stdin=around)).startswith("0 created, 3 changed")
+    assert [needs_of(noonday, f"turn-{x}") for x in "abc"] == [[], ["turn-a"], ["turn-b"]]
+    assert last(noonday("job", "apply", "-f", "-", stdin=around)).startswith(
+        "0 created, 0 changed, 3"
+    )
+
+
+def test_a_circle_through_a_job_that_the_files_do_not_hold_is_refused(noonday: Noonday) -> None:
+    ok(noonday("job", "apply", "-f", "-", stdin=chained("ring-c", "ring-b")))
+    text = JOB.format(name="ring-a", description="x") + "prerequisites: [{job: ring-c}]\n---\n"
+    text += JOB.format(name="ring-b", description="x") + "prerequisites: [{job: ring-a}]\n"
+    refused = noonday("job", "apply", "-f", "-", stdin=text)
+    assert refused.code == 1
+    assert "ring-a -> ring-c -> ring-b -> ring-a" in refused.err
+    assert needs_of(noonday, "ring-b") == [], "nothing was changed"
+
+
+def test_a_change_that_somebody_makes_while_it_is_turned_around_is_said(
+    noonday: Noonday, real: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the look and the change the job that shall wait no more is changed by somebody else."""
+    from cli.commands.job import steps  # noqa: PLC0415 - only here is it disturbed
+
+    ok(noonday("job", "apply", "-f", "-", stdin=chained("race-a", "race-b")))
+    planned = steps.Plan.steps
+
+    def disturbed(plan: steps.Plan, listed: list[Wanted]) -> list[steps.Step]:
+        found = planned(plan, listed)
+        body = {"description": "somebody's"}
+        assert real.call("PATCH", "/jobs/race-a", body).status == 200
+        return found
+
+    monkeypatch.setattr(steps.Plan, "steps", disturbed)
+    lost = noonday("job", "apply", "-f", "-", stdin=chained("race-b", "race-a"))
+    assert lost.code in {1, 4}
+    assert "race-a: " in lost.err
+    assert "race-b: " in lost.err
+    assert "closes a circle (race-b -> race-a -> race-b)" in lost.err
+    monkeypatch.undo()
+    monkeypatch.setenv("NOONDAY_URL", real.url)
+    monkeypatch.setenv("NOONDAY_TOKEN", real.token)
+    ok(noonday("job", "apply", "-f", "-", stdin=chained("race-b", "race-a")))
+    assert [needs_of(noonday, f"race-{x}") for x in "ab"] == [[], ["race-a"]]
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,8 @@ def circle_problems(reader: Reader, owner: str, definition: Definition) -> Seque
             way = " -> ".join([definition.name, *circle])
             message = (
                 f"closes a circle ({way}): at the same nominal time each would wait for ever; "
-                "add at: ${previous_time}, or at: ${nominal_time-1d}, to one of them"
+                "add at: ${previous_time}, or at: ${nominal_time-1d}, to one of them, or first let one "
+                "of the others wait no more"
             )
             problems.append(Problem(f"prerequisites.{place}.job", message, one.job))
     return problems

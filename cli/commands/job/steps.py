@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +14,7 @@ from cli.commands.many import Progress
 from cli.differences import diff_lines
 from cli.errors import Clash, Failure, Misused, Stopped, Unreachable
 from cli.job_files import Wanted, placed
+from cli.job_order import in_order_of_needs
 from cli.output import emit
 from cli.screen import Screen
 from cli.session import Session
@@ -21,6 +23,7 @@ from cli.text import one_line
 Document = dict[str, Any]
 MARK = "noonday.apply-set"
 _MANY = 20
+_PREREQUISITE = re.compile(r"prerequisites\.(\d+)\.job")
 DONE = {"create": "created", "change": "changed", "leave": "unchanged", "prune": "pruned"}
 
 
@@ -66,6 +69,9 @@ class Plan:
         Raises:
             Failure: with all that is wrong in all files; nothing was changed.
         """
+        names = {one.name for one in wanted}
+        others = {name: job["definition"] for name, job in self.there.items() if name not in names}
+        wanted = in_order_of_needs(wanted, others)
         steps: list[Step] = []
         failures: list[Failure] = []
         problems = []
@@ -87,7 +93,6 @@ class Plan:
             kind = kinds.pop() if len(kinds) == 1 else Failure
             hint = next((failure.hint for failure in failures if failure.hint), None)
             raise kind("not accepted, and nothing was changed:", problems=problems, hint=hint)
-        names = {one.name for one in wanted}
         for step in steps:  # what comes with the same files is not missing
             step.warnings = [
                 text
@@ -108,16 +113,11 @@ class Plan:
     def _step(self, one: Wanted) -> Step:
         there = self.there.get(one.name)
         document = self._marked(one, there)
+        planned = self._tried(document, there)
         if there is None:
-            checked = self.session.api.post(
-                "/jobs", document, {"dry_run": True, "owner": self.owner}, keyed=False
-            )
-            after = checked["definition"]
-            warnings = checked["warnings"]
+            after = planned["definition"]
+            warnings = planned["warnings"]
             return Step("create", one.name, None, after, {}, [], warnings, _with(one, document))
-        planned = self.session.api.put(
-            path("jobs", str(there["id"])), document, {"dry_run": True}, if_match=_tag(there)
-        )
         changed = [str(each["field"]) for each in planned["changes"]]
         action = "change" if changed else "leave"
         return Step(
@@ -130,6 +130,35 @@ class Plan:
             planned["warnings"] if changed else [],
             _with(one, document),
         )
+
+    def _tried(self, document: Document, there: Document | None) -> Document:
+        """What the server would make of it. Where it would close a circle, that is by jobs that the files
+        change before it, since all together they hold none: then the rest of it is tried alone.
+        """
+        try:
+            return self._try(document, there)
+        except Failure as failure:
+            places = _closing_circles(failure)
+            if not places:
+                raise
+        listed = document["prerequisites"]
+        free = [each for place, each in enumerate(listed) if place not in places]
+        planned = self._try({**document, "prerequisites": free}, there)
+        changes = [
+            each
+            for each in planned.get("changes", ())
+            if not str(each["field"]).startswith("prerequisites")
+        ]
+        changes.append({"field": "prerequisites"})
+        definition = {**planned["definition"], "prerequisites": listed}
+        return {**planned, "definition": definition, "changes": changes}
+
+    def _try(self, document: Document, there: Document | None) -> Document:
+        api, query = self.session.api, {"dry_run": True}
+        if there is None:
+            where = {**query, "owner": self.owner}
+            return dict(api.post("/jobs", document, where, keyed=False))
+        return dict(api.put(path("jobs", str(there["id"])), document, query, if_match=_tag(there)))
 
     def _marked(self, one: Wanted, there: Document | None) -> Document:
         """With the mark of the set; without a set, a mark that is there stays."""
@@ -236,6 +265,14 @@ def owner_of(session: Session) -> str:
 def jobs_of(session: Session, owner: str) -> dict[str, Document]:
     page = session.api.pages("/jobs", {"owner": owner}, limit=None)
     return {str(each["name"]): each for each in page["items"]}
+
+
+def _closing_circles(failure: Failure) -> set[int]:
+    """The prerequisites that would close one, if nothing else is wrong; else none."""
+    found = [(_PREREQUISITE.fullmatch(each.field), each.message) for each in failure.problems]
+    if not all(match and "closes a circle" in message for match, message in found):
+        return set()
+    return {int(match[1]) for match, _ in found if match}
 
 
 def _with(one: Wanted, document: Document) -> Wanted:
