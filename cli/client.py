@@ -9,8 +9,12 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from cli.errors import Clash, Failure, Missing, Problem
+from cli.gateway import explain, gateways_word
+from cli.identity_tokens import read_token
 from cli.session import Access
+from cli.signing import Signer
 from cli.text import one_line
+from cli.times import age
 from cli.transport import Patience, Request, Response, Transport
 
 Document = dict[str, Any]
@@ -19,6 +23,7 @@ PAGE = 200
 _FAILURES: Mapping[int, type[Failure]] = {404: Missing, 409: Clash, 412: Clash, 428: Clash}
 _HINTS = {
     "unauthenticated": "set NOONDAY_TOKEN, or noonday config set token; make run writes one for itself",
+    "unrecognised": "noonday whoami shows whom the server takes you for; its operator says what you may",
     "stale_edit": "somebody changed it meanwhile: look at it again, then repeat your change",
     "name_taken": "noonday job update FILE changes the job that is there",
     "already_exists": "noonday instance rerun JOB@TIME runs it again",
@@ -37,8 +42,10 @@ class Client:
         notice: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.access = access
-        self.transport = Transport(access.url, patience=patience, notice=notice)
-        if access.token and self.transport.is_plain_and_far:
+        self._signer = Signer(access.region, access.aws_profile) if access.auth == "iam" else None
+        sign = self._signer.headers if self._signer else None
+        self.transport = Transport(access.url, patience=patience, notice=notice, sign=sign)
+        if access.token and not sign and self.transport.is_plain_and_far:
             notice(f"warning: the token travels unencrypted to {access.url}; use https")
 
     def close(self) -> None:
@@ -141,8 +148,8 @@ class Client:
 
     def _headers(self, *, keyed: bool, has_body: bool) -> dict[str, str]:
         headers = {"Accept": "application/json", "User-Agent": "noonday-cli"}
-        if self.access.token:
-            headers["Authorization"] = f"Bearer {self.access.token}"
+        if self.access.token and self.access.auth != "iam":
+            headers["Authorization"] = self._authorization(self.access.token)
         if self.access.owner:
             headers["X-Noonday-Owner"] = self.access.owner
         if has_body:
@@ -150,6 +157,24 @@ class Client:
         if keyed:
             headers["Idempotency-Key"] = uuid.uuid4().hex
         return headers
+
+    def _authorization(self, token: str) -> str:
+        """API Gateway takes an ID token as it is. One that has ended is not even sent.
+
+        Raises:
+            Failure: it has ended.
+        """
+        if self.access.auth != "cognito":
+            return f"Bearer {token}"
+        found = read_token(token)
+        now = self.transport.patience.now()
+        if found and found.ends_s is not None and found.ends_s <= now:
+            ended = age(int(found.ends_s * 1000), int(now * 1000))
+            raise Failure(
+                f"the ID token (from {self.access.token_from}) has expired, {ended}",
+                hint="noonday login keeps a new one, or set NOONDAY_TOKEN",
+            )
+        return token
 
     def document(self, response: Response) -> Any:
         """The document that an answer carries."""
@@ -164,8 +189,10 @@ class Client:
         except (ValueError, RecursionError):
             document = None
         if not isinstance(document, dict) or not ("title" in document or "detail" in document):
-            return self._not_noonday(response)
+            return self._gateways(response) or self._not_noonday(response)
         failure = refusal(response.status, document, response.header("retry-after"))
+        if response.status in (401, 403) and self.access.auth != "token":
+            failure.hint = self._who() or _HINTS["unrecognised"]
         if failure.problems:
             # Their detail only joins them; the lines below say it better.
             changes = request.method != "GET" and not request.path.startswith("/schedule/")
@@ -173,6 +200,21 @@ class Client:
                 "not accepted, and nothing was changed:" if changes else "not accepted:"
             )
         return failure
+
+    def _gateways(self, response: Response) -> Failure | None:
+        """What API Gateway said in the place of Noonday, with the caller it was said to."""
+        word = gateways_word(response)
+        if word is None:
+            return None
+        failure = explain(response.status, *word, self.access.auth)
+        who = self._who() if response.status in (401, 403) else None
+        if who:
+            failure.hint = f"{who}; {failure.hint}" if failure.hint else who
+        return failure
+
+    def _who(self) -> str | None:
+        arn = self._signer.caller() if self._signer else None
+        return f"you are {arn}" if arn else None
 
     def _not_noonday(self, response: Response) -> Failure:
         kind = response.header("content-type") or "no content type"
@@ -209,7 +251,8 @@ def _query(query: Query) -> str:
         for value in (values if isinstance(values, list | tuple) else [values])
         if value is not None
     ]
-    return f"?{urlencode(pairs)}" if pairs else ""
+    # %20 and not +, which signatures do not know as a space.
+    return f"?{urlencode(pairs, quote_via=quote)}" if pairs else ""
 
 
 def _text(value: object) -> str:

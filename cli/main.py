@@ -39,6 +39,8 @@ COMMANDS = {
     "resume": ("cli.commands.pause:resume", "End the pause of everything."),
     "clock": ("cli.commands.clock:clock", "Show the server's clock, or move it by hand."),
     "config": ("cli.commands.config:config", "Choose the server, its token and the owner."),
+    "login": ("cli.commands.login:login", "Keep an ID token, where users are in a user pool."),
+    "logout": ("cli.commands.login:logout", "Forget the token."),
     "health": ("cli.commands.health:health", "Ask whether the server is well."),
     "whoami": ("cli.commands.health:whoami", "Show whom the server takes you for."),
     "completion": ("cli.commands.completion:completion", "Print the completion of your shell."),

@@ -8,19 +8,28 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from cli.errors import Failure, Misused, Unreadable
+from cli.gateway import AUTHS
 
 LOCAL = "http://127.0.0.1:8080"
+_SETTINGS = ("url", "token", "owner", "auth", "region", "aws_profile")
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """One server: its address, the token it knows us by, and the team to act for."""
+    """One server: its address, how and by which token it knows us, and the team to act for.
+
+    ``auth``: token, iam or cognito; None: as the address suggests. ``region`` and ``aws_profile``: for iam.
+    """
 
     url: str | None = None
     token: str | None = None
     owner: str | None = None
+    auth: str | None = None
+    region: str | None = None
+    aws_profile: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +98,7 @@ def save(profiles: Profiles, path: Path) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".profiles-")
         with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(asdict(profiles), file, indent=2)
+            json.dump(_document(profiles), file, indent=2)
             file.write("\n")
         Path(temporary).replace(path)
     except OSError as error:
@@ -99,10 +108,23 @@ def save(profiles: Profiles, path: Path) -> None:
 def _profile(entry: object, path: Path) -> Profile:
     if not isinstance(entry, dict):
         raise _broken(path, "a profile is {url, token, owner}")
-    for key in ("url", "token", "owner"):
+    for key in _SETTINGS:
         if not isinstance(entry.get(key), str | None):
             raise _broken(path, f"{key} is a text")
-    return Profile(entry.get("url"), entry.get("token"), entry.get("owner"))
+    auth = entry.get("auth")
+    if auth is not None and auth not in AUTHS:
+        raise _broken(path, f"auth is {', '.join(AUTHS)}, not {auth!r}")
+    return Profile(**{key: entry.get(key) for key in _SETTINGS})
+
+
+def _document(profiles: Profiles) -> dict[str, Any]:
+    """Settings that only some servers need are left out where they are not set."""
+    document = asdict(profiles)
+    for entry in document["profiles"].values():
+        for key in _SETTINGS[3:]:
+            if entry[key] is None:
+                del entry[key]
+    return document
 
 
 def _broken(path: Path, why: str) -> Unreadable:

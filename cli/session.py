@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cli.gateway import region_of
 from cli.profiles import LOCAL, Profile, Profiles, load, path_of
 
 if TYPE_CHECKING:
@@ -20,13 +21,21 @@ FORMATS = ("table", "json", "yaml")
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """A server and how we are known there. ``url_from`` and ``token_from`` say who set them."""
+    """A server and how we are known there. ``url_from``, ``token_from`` and ``auth_from`` say who set them.
+
+    ``auth``: token, iam or cognito. ``region`` and ``aws_profile`` are for iam: None leaves them to AWS's
+    own configuration.
+    """
 
     url: str
     token: str | None
     owner: str | None
     url_from: str = ""
     token_from: str = ""
+    auth: str = "token"
+    auth_from: str = ""
+    region: str | None = None
+    aws_profile: str | None = None
 
 
 @dataclass
@@ -63,7 +72,30 @@ class Session:
             (self.environment.get("NOONDAY_OWNER"), "NOONDAY_OWNER"),
             (profile.owner, f"profile {name}"),
         )
-        return Access(url or LOCAL, token, owner, url_from, token_from)
+        mine = profile if self._same_server(url, profile) else Profile()
+        region = region_of(url or LOCAL)
+        auth, auth_from = _first(
+            (mine.auth, f"profile {name}"),
+            ("cognito" if region and token else None, "the address, and there is a token"),
+            ("iam" if region else None, "the address"),
+            ("token", "default"),
+        )
+        return Access(
+            url or LOCAL,
+            token,
+            owner,
+            url_from,
+            token_from,
+            auth or "token",
+            auth_from,
+            mine.region or region,
+            mine.aws_profile,
+        )
+
+    @property
+    def profile_name(self) -> str:
+        """The profile that settings are kept in."""
+        return self.profile or self.environment.get("NOONDAY_PROFILE") or self.profiles.current
 
     @cached_property
     def api(self) -> Client:

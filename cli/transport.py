@@ -41,6 +41,10 @@ class Response:
         return self.headers.get(name.lower())
 
 
+Sign = Callable[[str, str, Mapping[str, str], bytes | None], dict[str, str]]
+"""Method, whole URL, headers and body of a request; gives its headers with the signature among them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Patience:
     """How often a request is tried, and how long its answer may take. ``pause`` waits for seconds."""
@@ -56,10 +60,17 @@ class Transport:
     """One server. Not for use by several threads."""
 
     def __init__(
-        self, url: str, *, patience: Patience | None = None, notice: Callable[[str], None]
+        self,
+        url: str,
+        *,
+        patience: Patience | None = None,
+        notice: Callable[[str], None],
+        sign: Sign | None = None,
     ) -> None:
+        """``sign``: what signs each request as it is sent, also when it is sent again."""
         self.patience = patience or Patience()
         self._notice = notice
+        self._sign = sign
         self._parts = _checked(url)
         self._connection: http.client.HTTPConnection | None = None
         self.url = url.rstrip("/")
@@ -101,10 +112,11 @@ class Transport:
         if not request.repeatable:
             # A kept connection may be dead without our knowing, and this must not be sent twice.
             self.close()
+        path = self._parts.path.rstrip("/") + request.path
+        headers = self._headers(request, path)
         connection = self._connection or self._connect()
         try:
-            path = self._parts.path.rstrip("/") + request.path
-            connection.request(request.method, path, request.body, dict(request.headers))
+            connection.request(request.method, path, request.body, headers)
             answer = connection.getresponse()
             body = answer.read()
         except BaseException:
@@ -112,8 +124,15 @@ class Transport:
             raise
         if answer.will_close:
             self.close()
-        headers = {name.lower(): value for name, value in answer.getheaders()}
-        return Response(answer.status, headers, body)
+        return Response(
+            answer.status, {name.lower(): value for name, value in answer.getheaders()}, body
+        )
+
+    def _headers(self, request: Request, path: str) -> dict[str, str]:
+        if self._sign is None:
+            return dict(request.headers)
+        url = f"{self._parts.scheme}://{self._parts.netloc}{path}"
+        return self._sign(request.method, url, request.headers, request.body)
 
     def _connect(self) -> http.client.HTTPConnection:
         host, port = self._parts.hostname or "", self._parts.port
