@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from chalice.app import Chalice, CloudWatchEvent, Rate, SQSEvent
+from chalice.app import Chalice, CloudWatchEvent, Cron, Rate, SQSEvent
 
 from chalicelib import api, cloud
-from chalicelib.events import alarm, completing, delivering, launching
+from chalicelib.events import alarm, arriving, completing, delivering, launching, tidying
 from chalicelib.events.alarm import Context
 from chalicelib.settings import environment, queue_name
 
@@ -50,3 +50,13 @@ def deliver(event: SQSEvent) -> dict[str, Any]:
 @app.on_cw_event(completing.PATTERN)
 def completion(event: CloudWatchEvent) -> None:
     completing.completion(event.to_dict())
+
+
+@app.on_cw_event(arriving.PATTERN)
+def data_arrival(event: CloudWatchEvent) -> None:
+    arriving.data_arrival(event.to_dict())
+
+
+@app.schedule(Cron(10, 2, "*", "*", "?", "*"))
+def housekeeping(event: CloudWatchEvent) -> None:
+    tidying.housekeeping(cast(Context, event.context))

@@ -12,6 +12,7 @@ from typing import Literal, TextIO
 
 from chalicelib.engine.facts import (
     BackfillSetAside,
+    DataArrived,
     Fact,
     JobSetAside,
     NotificationFailed,
@@ -77,6 +78,8 @@ def _level(fact: Fact) -> Level:
             return "error"
         case NotificationFailed(again_ms=None):
             return "error"
+        case DataArrived(woken=0):  # most objects of a bucket are nobody's
+            return "debug"
         case Swept(jobs=0, instances=0, handed_out=0) | PrerequisitesChecked(ready=0, late=0):
             return "debug"
         case _:

@@ -11,7 +11,7 @@ from chalicelib.engine import commands, queries
 from chalicelib.engine.commands import Wish
 from chalicelib.engine.engine import Chores
 from chalicelib.engine.filters import EventFilter
-from chalicelib.engine.housekeeping import tidy
+from chalicelib.engine.housekeeping import tidy, tidy_tonight
 from chalicelib.engine.outcomes import Failed, Pending, Succeeded
 from chalicelib.model.errors import AlreadyExists, NotFound
 from chalicelib.model.identity import instance_id, run_token
@@ -290,3 +290,40 @@ def test_dying_anywhere_loses_no_mark_and_leaves_no_file(
     assert calm.count > 8
     for moment in range(calm.count):
         live(1 + moment, Fuse(moment))
+
+
+def test_a_night_of_its_own_does_it_in_one_go(world: World) -> None:
+    """Where there is more than one minute's share: many small stretches, one after the other."""
+    folders = with_retention(world, days=7)
+    jobs = [ran(world, name=f"job-{number}") for number in range(3)]
+    world.clock.now = NOON + 9 * DAY_MS
+    assert tidy_tonight(world.engine, seconds=60)
+    assert [left(world, job) for job in jobs] == [[TIMES[-1]]] * 3
+    assert tidy_tonight(world.engine, seconds=60)  # again, and there is nothing to do
+    assert not folders.there
+
+
+class Running:
+    """A clock that goes on by a quarter of a second each time it is read."""
+
+    def __init__(self, now_ms: int) -> None:
+        self._now_ms = now_ms
+
+    def now_ms(self) -> int:
+        self._now_ms += 250
+        return self._now_ms
+
+
+def test_what_a_night_has_no_time_for_the_next_one_goes_on_with(world: World) -> None:
+    with_retention(world, days=7)
+    jobs = [ran(world, name=f"job-{number}") for number in range(6)]
+    world.engine = replace(world.engine, clock=Running(NOON + 9 * DAY_MS))
+    assert not tidy_tonight(world.engine, seconds=0)
+    assert not tidy_tonight(world.engine, seconds=-20)
+    assert all(len(left(world, job)) == 5 for job in jobs)
+    tries = 0
+    while not tidy_tonight(world.engine, seconds=1):
+        tries += 1
+        assert tries < 50
+    assert tries > 1
+    assert [left(world, job) for job in jobs] == [[TIMES[-1]]] * 6
