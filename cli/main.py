@@ -90,6 +90,10 @@ def noonday(ctx: click.Context, url: str | None, profile: str | None, owner: str
     """Noonday schedules jobs and remembers every run.
 
     Submit a job, see it fire, suspend and resume it, and ask what happened.
+
+    \b
+    Exit codes: 0 done, 1 error, 2 wrong command line, 3 not found, 4 conflict,
+    5 the run did not succeed (--wait), 6 there are differences (--exit-code).
     """
     ctx.obj = Session(environment=os.environ, url=url, profile=profile, owner=owner)
     ctx.call_on_close(ctx.obj.close)

@@ -43,9 +43,9 @@ NEWEST = 500  # so many are looked through for the beginning of an id
     cls=Group,
     examples="""
         # what would it do?
-        noonday backfill create daily-revenue --from 2026-11-01 --to 2026-11-15 --dry-run
+        noonday backfill create daily-revenue --from 2026-11-01 --dry-run
         # do it, and watch
-        noonday backfill create daily-revenue --from 2026-11-01 --to 2026-11-15 --wait
+        noonday backfill create daily-revenue --from 2026-11-01 --wait
         noonday backfill list --job daily-revenue
     """,
 )
@@ -60,13 +60,13 @@ def backfill() -> None:
     "create",
     examples="""
         # the last week; nothing that has an instance is touched
-        noonday backfill create daily-revenue --from 7d --reason "the source was repaired"
-        # what failed is run again, three at once, the newest first
-        noonday backfill create daily-revenue --from 7d --reprocess failed --max-active 3 --newest-first
+        noonday backfill create daily-revenue --from 7d --reason "source is repaired"
+        # what failed is run again
+        noonday backfill create daily-revenue --from 7d --reprocess failed
         # only say what would happen to each nominal time
         noonday backfill create daily-revenue --from 7d --reprocess all --dry-run
-        # with another parameter, and wait: the exit code is 5 when a run does not succeed
-        noonday backfill create daily-revenue --from 7d --param country=de --wait
+        # the newest first, and wait: the exit code is 5 when a run does not succeed
+        noonday backfill create daily-revenue --from 7d --newest-first --wait
     """,
 )
 @job_argument
@@ -77,20 +77,28 @@ def backfill() -> None:
     required=True,
     help="Nominal times from here: ISO, in the job's zone or with an offset, or 2h, 7d ago.",
 )
-@click.option("--to", "until", metavar="TIME", help="To here, exclusive; else now.")
-@click.option("--dry-run", is_flag=True, help="Only say what would happen to each time.")
+@click.option("--to", "until", metavar="TIME", show_default="now", help="And before this time.")
+@click.option("--dry-run", is_flag=True, help="Change nothing; say what would become of each time.")
 @click.option(
-    "--limit", type=click.IntRange(1), default=50, show_default=True, help="Of --dry-run: so many."
+    "--limit",
+    type=click.IntRange(1),
+    metavar="N",
+    default=50,
+    show_default=True,
+    help="With --dry-run: at most N times.",
 )
 @click.option(
     "--reprocess",
     type=click.Choice(("none", "failed", "all")),
-    help="Which instances that exist are run again; default none.",
+    show_default="none",
+    help="Which instances that exist are run again.",
 )
 @click.option(
-    "--overlap", type=click.Choice(OVERLAPS), help="Its own; default: allow or queue, as the job."
+    "--overlap",
+    type=click.Choice(OVERLAPS),
+    help="Its own; else allow or queue, as the job.",
 )
-@click.option("--max-active", type=click.IntRange(1, 1000), metavar="N", help="So many at once.")
+@click.option("--max-active", type=click.IntRange(1, 1000), metavar="N", help="At most N at once.")
 @click.option("--newest-first", is_flag=True, help="Begin with the newest, not the oldest.")
 @click.option(
     "--param",

@@ -13,8 +13,9 @@ from cli.commands.login import asked_token
 from cli.errors import Misused
 from cli.gateway import AUTHS
 from cli.identity_tokens import read_token
+from cli.output import to_yaml
 from cli.profiles import path_of, save
-from cli.session import Access, Session
+from cli.session import FORMATS, Access, Session
 from cli.text import one_line
 from cli.times import iso
 
@@ -56,13 +57,24 @@ def config() -> None:
         noonday config show -o json
     """,
 )
-@click.option("-o", "--output", type=click.Choice(("table", "json")), default="table")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Choice(FORMATS),
+    metavar="FORMAT",
+    default="table",
+    show_default=True,
+    help="table, json or yaml.",
+)
 @click.pass_obj
 def show(session: Session, output: str) -> None:
-    """Show which server is used, and where each setting comes from. Tokens are not shown."""
+    """Show which server is used, and where each setting comes from.
+
+    Tokens are not shown.
+    """
     access = session.access()
     file = path_of(session.environment)
-    if output == "json":
+    if output != "table":
         document = {
             "url": access.url,
             "owner": access.owner,
@@ -74,7 +86,8 @@ def show(session: Session, output: str) -> None:
             "profiles": sorted(session.profiles.profiles),
             "file": str(file),
         }
-        click.echo(json.dumps(document, indent=2))
+        shown = json.dumps(document, indent=2) if output == "json" else to_yaml(document).rstrip()
+        click.echo(shown)
         return
     for name, value in _settings(access):
         click.echo(f"{name:11}  {value}")

@@ -23,7 +23,7 @@ def data() -> None:
     "arrived",
     examples="""
         noonday data arrived orders/2026/11/23/_SUCCESS
-        noonday data arrived s3://orders/2026/11/23/_SUCCESS s3://orders/2026/11/24/_SUCCESS
+        noonday data arrived s3://orders/2026/11/23/_SUCCESS daily/2026-11-23.csv
     """,
 )
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True)

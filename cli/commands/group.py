@@ -65,7 +65,7 @@ def show(session: Session, name: str) -> None:
 @group.command(
     "set",
     examples="""
-        noonday group set warehouse 2 --description "connections of the small warehouse"
+        noonday group set warehouse 2 --description "its connections"
         # nothing of it begins until it is larger again; what is at work ends
         noonday group set warehouse 0 --reason "the warehouse is being moved"
     """,

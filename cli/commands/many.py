@@ -47,27 +47,28 @@ SKIP = Verb("skip", "skipped")
 
 def sure_options(function: F) -> F:
     """``--dry-run`` and ``--yes``."""
-    function = click.option("-y", "--yes", is_flag=True, help="Many: do not ask.")(function)
+    function = click.option("-y", "--yes", is_flag=True, help="Do not ask.")(function)
     return click.option(
         "--dry-run", is_flag=True, help="Many: change nothing, say how many and which."
     )(function)
 
 
-def tag_option(function: F) -> F:
+def tag_option(lead: str) -> Callable[[F], F]:
+    """``lead``: what is narrowed, as the first words of the help."""
     return click.option(
         "--tag",
         "tags",
         metavar="NAME=VALUE",
         multiple=True,
-        help="Of jobs with this tag; may be repeated, and then all must be there.",
-    )(function)
+        help=f"{lead} with this tag; may be repeated, and then all must be there.",
+    )
 
 
 def choice_options(function: F) -> F:
     """What says which instances are meant, where it is not one of them by name."""
     options = [
         click.option(
-            "--job", "jobs", type=JOB, multiple=True, help="Of this job; may be repeated."
+            "--job", "jobs", type=JOB, multiple=True, help="Many: of this job; may be repeated."
         ),
         click.option(
             "--state",
@@ -75,17 +76,17 @@ def choice_options(function: F) -> F:
             type=click.Choice(INSTANCE_STATES, case_sensitive=False),
             metavar="STATE",
             multiple=True,
-            help="In this state, such as WAITING; may be repeated.",
+            help="Many: in this state; may be repeated.",
         ),
         click.option(
             "--kind",
             type=click.Choice(INSTANCE_KINDS, case_sensitive=False),
             metavar="KIND",
-            help="Only scheduled, manual or backfill.",
+            help="Many: scheduled, manual or backfill.",
         ),
-        click.option("--backfill", metavar="BACKFILL", help="Of this backfill."),
-        click.option("--group", metavar="GROUP", help="Of this concurrency group."),
-        tag_option,
+        click.option("--backfill", metavar="BACKFILL", help="Many: of this backfill."),
+        click.option("--group", metavar="GROUP", help="Many: of this concurrency group."),
+        tag_option("Many: of jobs"),
         span_options,
         sure_options,
     ]

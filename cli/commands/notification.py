@@ -82,14 +82,14 @@ def show(session: Session, notification: str) -> None:
 @notification.command(
     "redeliver",
     examples="""
-        noonday notification redeliver 019aad0c9a00d41b5bb1f0c1d2e3f405 --reason "the receiver is back"
+        noonday notification redeliver 019aad0c9a00d41b5bb1f0c1d2e3f405
     """,
 )
 @click.argument("notification")
 @reason_option
 @click.pass_obj
 def redeliver(session: Session, notification: str, reason: str | None) -> None:
-    """Deliver it now, whatever came of it before.
+    """Deliver a notification now, whatever came of it before.
 
     It is tried for another day, under the same id.
     """

@@ -25,9 +25,7 @@ def job_argument_or_none(function: F) -> F:
 
 
 def reason_option(function: F) -> F:
-    return click.option("--reason", metavar="TEXT", help="Why; kept in the job's history.")(
-        function
-    )
+    return click.option("--reason", metavar="TEXT", help="Why; kept in the history.")(function)
 
 
 def ignore_option(function: F) -> F:
@@ -38,12 +36,19 @@ def ignore_option(function: F) -> F:
 
 def paging_options(function: F) -> F:
     """``--limit``, ``--next`` and ``--all``."""
-    function = click.option("--all", "everything", is_flag=True, help="Every page.")(function)
-    function = click.option("--next", "cursor", metavar="CURSOR", help="The page after this one.")(
+    function = click.option("--all", "everything", is_flag=True, help="All of them, page by page.")(
         function
     )
+    function = click.option(
+        "--next", "cursor", metavar="CURSOR", help="Go on where the page before ended."
+    )(function)
     return click.option(
-        "--limit", type=click.IntRange(1), default=50, show_default=True, help="At most so many."
+        "--limit",
+        type=click.IntRange(1),
+        metavar="N",
+        default=50,
+        show_default=True,
+        help="At most N.",
     )(function)
 
 

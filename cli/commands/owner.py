@@ -53,7 +53,8 @@ def owner() -> None:
     """Teams, their members, and access tokens.
 
     Every job belongs to one owner, which is a team. A viewer looks, an operator also suspends,
-    resumes, triggers and kills, an owner also submits, updates and deletes.
+    resumes, triggers and kills, an owner also submits, updates and deletes. A PRINCIPAL is who asks: a
+    person or a program, by name.
     """
 
 

@@ -41,27 +41,39 @@ def schedule() -> None:
         noonday schedule explain MONTHLY --start 2026-01-31T06:00:00
         noonday schedule explain 2026-12-24T18:00:00 --timezone Europe/Berlin
         # over the night when the clocks change
-        noonday schedule explain "0 30 2 * * ?" --timezone Europe/Berlin --after 2027-03-27T00:00:00Z
+        noonday schedule explain "0 30 2 * * ?" --timezone EET --after 2027-03-27T00Z
     """,
 )
 @click.argument("expression", metavar="EXPRESSION")
 @click.option(
     "--dialect",
     type=click.Choice(("quartz", "unix", "eventbridge")),
-    help="Whose cron it is; else quartz, seconds first.",
+    show_default="quartz",
+    help="Whose cron it is. Quartz writes seconds first.",
 )
-@click.option("--timezone", metavar="ZONE", help="Such as Europe/Berlin; else UTC.")
-@click.option("--start", metavar="TIME", help="The first moment of its window.")
-@click.option("--end", metavar="TIME", help="The end of its window.")
+@click.option("--timezone", metavar="ZONE", show_default="UTC", help="Such as Europe/Berlin.")
+@click.option("--start", metavar="TIME", help="It fires from here on.")
+@click.option("--end", metavar="TIME", help="It fires before this time.")
 @click.option(
-    "--dst-gap", type=click.Choice(("shift", "skip")), help="For times the clock leaves out."
+    "--dst-gap",
+    type=click.Choice(("shift", "skip")),
+    show_default="shift",
+    help="What becomes of a time that the clocks skip.",
 )
 @click.option(
-    "--dst-overlap", type=click.Choice(("first", "last", "both")), help="For times it shows twice."
+    "--dst-overlap",
+    type=click.Choice(("first", "last", "both")),
+    show_default="first",
+    help="Which of a time that the clocks show twice.",
 )
 @click.option("--after", metavar="TIME", help="Show times after this one; else after now.")
 @click.option(
-    "--count", type=click.IntRange(1, 1000), default=5, show_default=True, help="How many times."
+    "--count",
+    type=click.IntRange(1, 1000),
+    metavar="N",
+    default=5,
+    show_default=True,
+    help="The next N times.",
 )
 @click.pass_obj
 def explain(

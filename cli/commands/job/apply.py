@@ -22,11 +22,11 @@ from cli.session import Session
 @job.command(
     "apply",
     examples="""
-        # make it so: new jobs are created and scheduled, others changed, the rest left alone
+        # new jobs are created and scheduled, others changed, the rest left alone
         noonday job apply -f jobs/
         # first look at what would change
         noonday job apply -f jobs/ --dry-run --diff
-        # the folder is all there is: what was applied from it and is in it no more is deleted
+        # the folder is all there is: what it held once and holds no more is deleted
         noonday job apply -f jobs/ --set warehouse --prune
         # in a pipeline: 6 says that the server is not as the files are
         noonday job apply -f jobs/ --dry-run --exit-code
@@ -40,9 +40,9 @@ from cli.session import Session
     metavar="PATH",
     multiple=True,
     required=True,
-    help="A file of YAML or JSON, a folder with all below it, or - for standard input; repeatable.",
+    help="A file of YAML or JSON, a folder with all below it, or - for standard input; may be repeated.",
 )
-@click.option("--dry-run", is_flag=True, help="Change nothing; say what would be done.")
+@click.option("--dry-run", is_flag=True, help="Change nothing; say what would change.")
 @click.option("--diff", is_flag=True, help="Show each change, line by line.")
 @click.option(
     "--schedule/--no-schedule",

@@ -30,7 +30,11 @@ from cli.views import exact
 @reason_option
 @click.pass_obj
 def schedule(session: Session, /, job: str | None, reason: str | None, **choice: Any) -> None:
-    """Let a job fire from now on, or many."""
+    """Let a job fire from now on, or many.
+
+    One that is NEW begins with its start; if that lies behind, policies.catch_up says what is launched
+    of the past. One that has EXPIRED goes on, if its schedule has times to come.
+    """
     _command(session, job, "schedule", choice, reason=reason)
 
 
@@ -43,7 +47,7 @@ def schedule(session: Session, /, job: str | None, reason: str | None, **choice:
         noonday job suspend daily-revenue --until 2h
         # many: which, and then do it
         noonday job suspend --tag tier=gold --dry-run
-        noonday job suspend --tag tier=gold --until 2h --reason "the warehouse moves" --yes
+        noonday job suspend --tag tier=gold --until 2h --reason "it moves" --yes
     """,
 )
 @jobs_options
@@ -80,14 +84,18 @@ def suspend(
 @click.option(
     "--catch-up",
     type=click.Choice(("all", "latest", "none")),
+    show_default="none",
     help="What becomes of the times missed meanwhile: launch all (the newest, as many as"
-    " policies.catch_up.limit says), the latest, or none; default none.",
+    " policies.catch_up.limit says), the latest, or none.",
 )
 @click.pass_obj
 def resume(
     session: Session, /, job: str | None, reason: str | None, catch_up: str | None, **choice: Any
 ) -> None:
-    """Let a suspended job fire again, or many."""
+    """Let a suspended job fire again, or many.
+
+    What was held begins. The pause of everything is ended by noonday resume.
+    """
     _command(session, job, "resume", choice, reason=reason, catch_up=catch_up)
 
 

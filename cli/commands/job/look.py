@@ -43,7 +43,7 @@ from cli.why import job_why_lines
     help="Only in this state, such as SUSPENDED; may be repeated.",
 )
 @click.option("--name", metavar="BEGINNING", help="Only jobs whose name begins so.")
-@tag_option
+@tag_option("Only jobs")
 @click.option("--group", metavar="GROUP", help="Only jobs of this concurrency group.")
 @click.option("--history", "strips", is_flag=True, help="Also how the last ten instances ended.")
 @paging_options
@@ -166,7 +166,12 @@ def skips(
 )
 @job_argument
 @click.option(
-    "--count", type=click.IntRange(1, 1000), default=5, show_default=True, help="How many times."
+    "--count",
+    type=click.IntRange(1, 1000),
+    metavar="N",
+    default=5,
+    show_default=True,
+    help="The next N times.",
 )
 @click.pass_obj
 def next_fires(session: Session, job: str, count: int) -> None:

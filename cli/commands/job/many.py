@@ -34,7 +34,7 @@ def jobs_options(function: F) -> F:
     """A JOB, or what says which jobs are meant."""
     options = [
         job_argument_or_none,
-        tag_option,
+        tag_option("Many:"),
         click.option("--name", metavar="BEGINNING", help="Many: whose name begins so."),
         click.option("--group", metavar="GROUP", help="Many: of this concurrency group."),
         click.option(

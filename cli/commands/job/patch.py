@@ -20,8 +20,8 @@ from cli.session import Session
     "patch",
     examples="""
         noonday job patch daily-revenue "schedule.cron=0 0 7 ? * MON-FRI"
-        # from cron to every quarter of an hour, and one run at a time
-        noonday job patch daily-revenue schedule.cron=null schedule.every=PT15M policies.overlap=skip
+        # from cron to every quarter of an hour
+        noonday job patch daily-revenue schedule.cron=null schedule.every=PT15M
         # only show what would change
         noonday job patch daily-revenue policies.overlap=skip --dry-run
         # a list, as YAML and JSON write it

@@ -92,7 +92,14 @@ def diff(
     """,
 )
 @job_argument
-@click.option("--to", "revision", type=click.IntRange(1), required=True, metavar="REV")
+@click.option(
+    "--to",
+    "revision",
+    type=click.IntRange(1),
+    required=True,
+    metavar="REV",
+    help="The revision whose definition it shall have again.",
+)
 @click.option("--dry-run", is_flag=True, help="Change nothing; show what would change.")
 @reason_option
 @click.pass_obj

@@ -23,12 +23,12 @@ from cli.waiting import check_success, wait_for
         noonday job trigger daily-revenue
         # and wait: the exit code is 5 when the run does not succeed
         noonday job trigger daily-revenue --wait
-        # for another nominal time, with other parameters
-        noonday job trigger daily-revenue --at 2026-11-20T06:00:00Z --param country=de --param limit=10
+        # for another nominal time, with another parameter
+        noonday job trigger daily-revenue --at 2026-11-20T06:00:00Z --param limit=10
         # at once, whatever else of it runs
         noonday job trigger daily-revenue --overlap allow
         # although the data it waits for is not there
-        noonday job trigger daily-revenue --ignore-prerequisites --reason "half a day is enough"
+        noonday job trigger daily-revenue --ignore-prerequisites
     """,
 )
 @job_argument
