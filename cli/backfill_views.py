@@ -27,8 +27,10 @@ def backfill_table(page: Document, screen: Screen) -> Iterator[str]:
         Column("STATE", lambda row: _text(row, "state"), colour=colour_of),
         Column("DONE", lambda row: f"{row['finished']}/{row['total']}", right=True),
         Column("FAILED", lambda row: str(failures(row)), right=True),
-        Column("FROM", lambda row: moment(row.get("from_ms"), screen), least=10, yields=2),
-        Column("TO", lambda row: moment(row.get("to_ms"), screen), least=10, yields=2),
+        Column(
+            "FROM", lambda row: moment(row.get("from_ms"), screen), least=10, yields=3, is_id=True
+        ),
+        Column("TO", lambda row: moment(row.get("to_ms"), screen), least=10, yields=3, is_id=True),
         Column("BY", lambda row: _text(row, "created_by"), spare=True),
         Column("REASON", lambda row: _text(row, "reason"), least=8, yields=3, spare=True),
     ]

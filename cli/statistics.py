@@ -49,8 +49,8 @@ def skip_table(page: Document, screen: Screen) -> Iterator[str]:
         Column("FROM", lambda row: moment(row.get("from_ms"), screen)),
         Column("TO", lambda row: moment(row.get("to_ms"), screen)),
         Column("TIMES", _times, right=True),
-        Column("REASON", lambda row: str(row.get("reason") or "")),
-        Column("BECAUSE", lambda row: str(row.get("because") or ""), least=14, spare=True),
+        Column("BECAUSE", lambda row: str(row.get("because") or row.get("reason") or ""), least=28),
+        Column("REASON", lambda row: str(row.get("reason") or ""), spare=True),
     ]
     rows = page.get("items") or []
     if not rows and screen.is_terminal:

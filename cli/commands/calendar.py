@@ -16,6 +16,8 @@ from cli.output import emit
 from cli.screen import Screen
 from cli.session import Session
 from cli.table import Column, render
+from cli.text import one_line
+from cli.views import moment
 
 KINDS = ("dates", "weekdays", "yearly", "spans", "cron")
 
@@ -113,15 +115,19 @@ def _table(page: dict[str, Any], screen: Screen) -> Any:
         Column("NAME", lambda row: str(row["name"]), least=10),
         Column("EXCLUDES", _summary, least=10),
         Column("OWNER", lambda row: str(row["owner"]), least=6),
-        Column("CHANGED", lambda row: str(row["modified_time"]), least=10),
+        Column("CHANGED", lambda row: moment(row["modified_ms"], screen)),
     ]
     return render(page["items"], columns, screen)
 
 
 def _summary(row: dict[str, Any]) -> str:
     said = row["calendar"]
-    counts = [f"{len(said[kind])} {kind}" for kind in KINDS[:-1] if said.get(kind)]
+    counts = [_counted(len(said[kind]), kind) for kind in KINDS[:-1] if said.get(kind)]
     return ", ".join([*counts, *(["a cron"] if said.get("cron") else [])]) or "nothing"
+
+
+def _counted(count: int, kind: str) -> str:
+    return f"{count} {kind.removesuffix('s') if count == 1 else kind}"
 
 
 def _lines(document: dict[str, Any]) -> list[str]:
@@ -131,4 +137,5 @@ def _lines(document: dict[str, Any]) -> list[str]:
         for kind in KINDS
         if said.get(kind)
     ]
-    return [f"{document['name']} of {document['owner']}, edit {document['edit']}", *entries]
+    about = [f"  {one_line(said['description'])}"] if said.get("description") else []
+    return [f"{document['name']} of {document['owner']}, edit {document['edit']}", *about, *entries]

@@ -110,8 +110,8 @@ def _table(page: dict[str, Any], screen: Screen) -> Any:
         Column("SIZE", lambda row: str(row["size"]), right=True),
         Column("HELD", lambda row: str(row["held"]), right=True),
         Column("QUEUED", lambda row: str(row["queued"]), right=True),
-        Column("OWNER", lambda row: str(row["owner"]), least=6, spare=True),
-        Column("DESCRIPTION", lambda row: str(row["description"]), least=10, yields=2, spare=True),
+        Column("DESCRIPTION", lambda row: str(row["description"]), least=16, spare=True),
+        Column("OWNER", lambda row: str(row["owner"]), least=8, yields=2, spare=True),
     ]
     return render(page["items"], columns, screen)
 

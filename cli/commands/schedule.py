@@ -41,7 +41,7 @@ def schedule() -> None:
         noonday schedule explain MONTHLY --start 2026-01-31T06:00:00
         noonday schedule explain 2026-12-24T18:00:00 --timezone Europe/Berlin
         # over the night when the clocks change
-        noonday schedule explain "0 30 2 * * ?" --timezone EET --after 2027-03-27T00Z
+        noonday schedule explain "0 30 2 * * ?" --timezone EET --after 2027-03-27
     """,
 )
 @click.argument("expression", metavar="EXPRESSION")

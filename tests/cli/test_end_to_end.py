@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import textwrap
 import threading
 from collections.abc import Callable, Iterator
@@ -207,6 +208,9 @@ def test_a_schedule_is_tried_before_a_job_has_it(noonday: Noonday) -> None:
     assert "2026-11-25T05:00:00Z" in explained.out
     for expression in ("PT15M", "DAILY", "2036-12-24T18:00:00"):
         ok(noonday("schedule", "explain", expression))
+    for line in noonday("schedule", "explain", "--help").out.partition("Examples:")[2].splitlines():
+        if line.strip().startswith("noonday "):
+            ok(noonday(*shlex.split(line)[1:]))
     refused = noonday("schedule", "explain", "0 0 25 * * ?")
     assert refused.code == 1
     assert "schedule.cron" in refused.err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC
 from typing import Any
 
@@ -80,9 +81,11 @@ def test_skip_ranges_as_a_table() -> None:
         "because": "the job was suspended",
     }
     lines = list(skip_table(a_page(item, {**item, "nominal_times": None}), EIGHTY))
-    assert lines[0].split() == ["FROM", "TO", "TIMES", "REASON", "BECAUSE"]
-    assert "1000+  SUSPENDED  the job" in lines[1]
-    assert "   ?  SUSPENDED" in lines[2]
+    assert lines[0].split() == ["FROM", "TO", "TIMES", "BECAUSE"], "words rather than the code"
+    assert "1000+  the job was suspended" in lines[1]
+    assert "   ?  the job" in lines[2]
+    wide = list(skip_table(a_page(item), replace(EIGHTY, columns=120)))
+    assert wide[1].endswith("the job was suspended  SUSPENDED")
     assert all(width(line) <= 80 for line in lines)
 
 
