@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, cast
 
 from chalice.app import Chalice, CloudWatchEvent, Cron, Rate, SQSEvent
 
-from chalicelib import api, cloud
+from chalicelib import api, cloud, deployment
 from chalicelib.events import alarm, arriving, completing, delivering, launching, tidying
 from chalicelib.events.alarm import Context
 from chalicelib.settings import environment, queue_name
@@ -60,3 +61,8 @@ def data_arrival(event: CloudWatchEvent) -> None:
 @app.schedule(Cron(10, 2, "*", "*", "?", "*"))
 def housekeeping(event: CloudWatchEvent) -> None:
     tidying.housekeeping(cast(Context, event.context))
+
+
+@app.lambda_function()
+def migrate(event: dict[str, Any], context: Context) -> Mapping[str, Any]:  # noqa: ARG001
+    return deployment.deploy(event)

@@ -39,6 +39,10 @@ SETTINGS: Mapping[str, tuple[str | None, str]] = {
         "off",
         "on or off: the database's user authenticates with tokens of AWS IAM",
     ),
+    "NOONDAY_MASTER_SECRET": (
+        None,
+        "on AWS, for the function migrate alone: the secret of the database's master, as RDS keeps it",
+    ),
     "NOONDAY_DATABASE_CA": (
         None,
         "a PEM file of authorities that may vouch for it; else Amazon's for RDS, and the system's",
@@ -145,6 +149,7 @@ class Settings:
     database: Database
     database_secret: str | None
     database_iam: bool
+    master_secret: str | None
     database_ca: Path | None
     connections: Mapping[str, Database]
     files: Path
@@ -188,6 +193,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         database=_database(environ, "NOONDAY_DATABASE"),
         database_secret=environ.get("NOONDAY_DATABASE_SECRET") or None,
         database_iam=_choice(environ, "NOONDAY_DATABASE_IAM", ("on", "off")) == "on",
+        master_secret=environ.get("NOONDAY_MASTER_SECRET") or None,
         database_ca=_file(environ, "NOONDAY_DATABASE_CA"),
         connections=dict(_connections(environ)),
         files=Path(_get(environ, "NOONDAY_FILES")),

@@ -131,13 +131,18 @@ def _target_settings(settings: Settings) -> TargetSettings:
 def open_database(settings: Settings, aws: Aws | None = None) -> SqlStore:
     """Raises NoondayError when the URL cannot be read; the database itself is not asked yet."""
     url = settings.database.url
-    ca_file = settings.database_ca or authorities_for(urlsplit(url).hostname or "")
-    tls = Tls(ca_file) if ca_file else None
-    return open_store(url, password=_password(settings, aws), tls=tls)
+    return open_store(url, password=password_of(settings, aws), tls=tls_of(settings))
 
 
-def _password(settings: Settings, aws: Aws | None) -> str | Passwords | None:
-    """Asked for with the first connection."""
+def tls_of(settings: Settings) -> Tls | None:
+    """How the state store is reached; None leaves it to the address."""
+    host = urlsplit(settings.database.url).hostname or ""
+    ca_file = settings.database_ca or authorities_for(host)
+    return Tls(ca_file) if ca_file else None
+
+
+def password_of(settings: Settings, aws: Aws | None = None) -> str | Passwords | None:
+    """Of the state store; asked for with the first connection."""
     asking = aws or Aws(settings.aws_region, wall_ms)
     if settings.database_secret is not None:
         return secret_password(asking, settings.database_secret, wall_ms)

@@ -40,16 +40,25 @@ class KeptPassword:
 
 def secret_password(aws: Aws, secret: str, now_ms: Callable[[], int]) -> KeptPassword:
     """``secret``: name or ARN of one in Secrets Manager, in the form of RDS: JSON with a ``password``."""
+    return KeptPassword(lambda: _field(_secret(aws, secret), "password", secret), now_ms)
 
-    def ask() -> str:
-        call = aws.caller(None, "")
-        try:
-            text = call("secretsmanager", "GetSecretValue", {"SecretId": secret})["SecretString"]
-        except AwsFailure as failure:
-            raise Unavailable(f"the database's secret cannot be read: {failure}") from failure
-        return _password(text, secret)
 
-    return KeptPassword(ask, now_ms)
+def secret_login(aws: Aws, secret: str) -> tuple[str, str]:
+    """User and password of such a secret; RDS writes both into a master's.
+
+    Raises:
+        Unavailable: it cannot be read, or lacks one of them.
+    """
+    text = _secret(aws, secret)
+    return _field(text, "username", secret), _field(text, "password", secret)
+
+
+def _secret(aws: Aws, secret: str) -> str:
+    call = aws.caller(None, "")
+    try:
+        return str(call("secretsmanager", "GetSecretValue", {"SecretId": secret})["SecretString"])
+    except AwsFailure as failure:
+        raise Unavailable(f"the database's secret cannot be read: {failure}") from failure
 
 
 def iam_password(
@@ -66,12 +75,12 @@ def iam_password(
     return KeptPassword(ask, now_ms)
 
 
-def _password(text: str, secret: str) -> str:
+def _field(text: str, name: str, secret: str) -> str:
     """Never repeats what the secret holds."""
     try:
-        password = json.loads(text)["password"]
+        value = json.loads(text)[name]
     except (ValueError, KeyError, TypeError):
-        password = None
-    if not isinstance(password, str):
-        raise Unavailable(f'the secret {secret} is no JSON like {{"password": "…"}}')
-    return password
+        value = None
+    if not isinstance(value, str):
+        raise Unavailable(f'the secret {secret} is no JSON like {{"{name}": "…"}}')
+    return value

@@ -67,10 +67,19 @@ def migrate(driver: Driver, now_ms: int) -> Sequence[str]:
     return applied
 
 
+def newest(driver: Driver) -> int:
+    """The version that this program makes."""
+    return migrations(driver.dialect)[-1].number
+
+
+def schema_version(driver: Driver, link: Link) -> int:
+    return _version(_meta(driver, link))
+
+
 def check_schema(driver: Driver, link: Link) -> None:
     """Raises Unavailable when this program and the schema do not fit."""
     meta = _meta(driver, link)
-    known = migrations(driver.dialect)[-1].number
+    known = newest(driver)
     if _version(meta) < known:
         raise Unavailable(
             f"the schema of {driver.describe()} is at version {_version(meta)}, this program needs "

@@ -239,7 +239,7 @@ class MysqlDriver:
     def _dial(self, answer_s: int | None) -> Any:
         try:
             return self._admitted(answer_s)
-        except (pymysql.err.Error, OSError, RuntimeError) as error:
+        except (pymysql.err.Error, OSError, RuntimeError, ValueError) as error:
             raise unreachable(error, self._address) from error
 
     def _admitted(self, answer_s: int | None) -> Any:

@@ -57,7 +57,7 @@ def unreachable(error: Exception, address: Mysql) -> Exception:
         hint = "check the user and NOONDAY_DATABASE_PASSWORD"
     elif number == UNKNOWN_DATABASE:
         hint = "create the database first"
-    elif isinstance(error, RuntimeError):
+    elif isinstance(error, RuntimeError | ValueError):  # it cannot, or cannot encrypt one so long
         hint = "this server takes a password only over TLS: give the file of its authorities"
     elif isinstance(error.__cause__ or error.__context__, ssl.SSLCertVerificationError):
         hint = "the server's certificate is not trusted: give the file of its authorities"

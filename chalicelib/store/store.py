@@ -11,7 +11,7 @@ from chalicelib.engine.ports import Reader, Transaction
 from chalicelib.model.errors import Unavailable
 from chalicelib.store.driver import Driver, Link
 from chalicelib.store.failures import CommitLost, Repeat
-from chalicelib.store.migrations import check_schema, migrate
+from chalicelib.store.migrations import check_schema, migrate, newest, schema_version
 from chalicelib.store.reader import SqlReader
 from chalicelib.store.session import Session
 from chalicelib.store.transaction import SqlTransaction
@@ -67,6 +67,15 @@ class SqlStore:
             Unavailable: the database cannot be reached.
         """
         return self._repeated(lambda: migrate(self._driver, now_ms))
+
+    def schema(self) -> tuple[int, int]:
+        """The version of the schema, and the one that this program makes; 0 where there is none."""
+
+        def ask() -> tuple[int, int]:
+            with self._driver.reading() as link:
+                return schema_version(self._driver, link), newest(self._driver)
+
+        return self._repeated(ask)
 
     def close(self) -> None:
         """Give the connections back. A unit that comes later finds the store unavailable, or opens anew."""

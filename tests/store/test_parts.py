@@ -33,7 +33,9 @@ def test_parameters_are_turned_and_literals_are_not() -> None:
 
 def test_every_database_has_the_same_statements() -> None:
     mysql, sqlite = Statements("mysql", pyformat), Statements("sqlite", named)
-    only_mysql = {"sign_unit", "signed_unit", "lock_migrations"}
+    accounts = {"create_account", "change_account", "create_account_of_iam"}
+    accounts |= {"change_account_to_iam", "require_tls", "grants_of"}  # a file has no users
+    only_mysql = {"sign_unit", "signed_unit", "lock_migrations"} | accounts
     assert mysql.names - sqlite.names == only_mysql
     assert sqlite.names - mysql.names == set()
 
