@@ -287,8 +287,11 @@ class Job:
 
 @dataclass
 class Model:
+    """``paused``: since when all is."""
+
     jobs: list[Job] = field(default_factory=list)
     groups: dict[str, int] = field(default_factory=dict)
+    paused: int | None = None
 
     @property
     def instances(self) -> list[Instance]:
@@ -369,11 +372,33 @@ class Model:
 
     def _update(self, job: Job, now: int, *, policies: Policies, every: int) -> bool:
         job.dispose(now, now)
+        if (policies, every) == (
+            job.policies,
+            job.every,
+        ):  # no update, and what is next is found by a sweep
+            return True
         job.policies, job.every = policies, every
         if job.state == "NEW":
             job.cursor = job.start
         job.arm()
         return True
+
+    # ---- commands on everything
+
+    def pause(self, now: int) -> None:
+        self.paused = now if self.paused is None else self.paused
+
+    def resume_all(self, now: int) -> None:
+        """Waits have the time of the pause given back; what a suspension holds, the time before that."""
+        if self.paused is None:
+            return
+        for one in self.instances:
+            begin = max(one.created, self.paused)
+            if one.held:
+                one.deadline += max(0, one.job.since - begin)
+            elif one.waits:
+                one.deadline += now - begin
+        self.paused = None
 
     # ---- commands on instances: the status of the answer
 
@@ -412,8 +437,8 @@ class Model:
     # ---- time
 
     def sweep(self, now: int) -> None:
-        """What a sweep does without asking a target."""
-        for job in self.jobs:
+        """What a sweep does without asking a target; while all is paused, only for runs in flight."""
+        for job in self.jobs if self.paused is None else ():
             if job.state == "SUSPENDED" and job.until is not None and job.until <= now:
                 job.dispose(now + 1, now)
                 self._released(job, now, "SCHEDULED")
@@ -427,8 +452,10 @@ class Model:
             self._time_out(one, now)
 
     def _time_out(self, one: Instance, now: int) -> None:
-        if one.waits and not one.held and one.deadline <= now and (one.due or 0) <= now:
-            one.ends("TIMED_OUT", "WAIT_TIMEOUT")
+        if one.waits:
+            late = not one.held and one.deadline <= now and (one.due or 0) <= now
+            if late and self.paused is None:
+                one.ends("TIMED_OUT", "WAIT_TIMEOUT")
         elif one.state in IN_FLIGHT and one.stop and one.stop_deadline <= now:
             one.ends(STOPS[one.stop][0], "STOP_UNCONFIRMED")
             self.count([one], now)
@@ -477,6 +504,7 @@ class Model:
 
     def _launches(self, one: Instance, call: Call, now: int) -> None:
         assert one.stop is None, f"{one}: launched although it was asked to stop"
+        assert self.paused is None or one.state == "RUNNING", f"{one}: launched while all is paused"
         if one.state in IN_FLIGHT:
             assert one.claims, f"{one}: launched again without a reason"
             assert now >= one.looked + LEASE, f"{one}: launched again under somebody's lease"

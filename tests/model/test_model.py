@@ -52,6 +52,7 @@ policies = st.builds(
     wait=st.sampled_from([30 * MINUTE, DAY]),
     run=st.sampled_from([10 * MINUTE, DAY]),
     suspend_after=st.sampled_from([None, None, 1, 2, 3]),
+    group=st.sampled_from([None, None, "g"]),
 )
 periods = st.sampled_from([5 * MINUTE, 20 * MINUTE, HOUR, DAY])
 some = st.integers(0, 11)
@@ -108,7 +109,8 @@ class Life(RuleBasedStateMachine):
     ) -> None:
         if self.stage is None:
             self.stage = Stage(self.store, now_ms=BEGIN, together=together)
-            self.model = Model()
+            self.model = Model(groups={"g": 2})
+            assert self.stage("PUT", "/groups/g", {"size": 2}).status == 201
             self.watcher = Watcher(self.stage, self.model)
         now = self.stage.now
         start = now - now % MINUTE + offset * every
@@ -240,6 +242,50 @@ class Life(RuleBasedStateMachine):
         if one is not None:
             self._on(one, "rerun", self.model.rerun(one, self.now))
 
+    @precondition(lambda self: self.stage is not None)
+    @rule(which=some, verb=st.sampled_from(["kill", "skip", "rerun"]))
+    def many(self, which: int, verb: str) -> None:
+        """All of a job that the verb is for."""
+        job = self._job(which)
+        states = {"kill": ("WAITING", *IN_FLIGHT), "skip": ("WAITING",)}.get(
+            verb, ("FAILED", "TIMED_OUT", "KILLED")
+        )
+        chosen = [one for one in job.instances.values() if one.id and one.state in states]
+        changed = [one for one in chosen if verb != "kill" or one.stop != "KILL"]
+        if verb == "rerun" and job.state == "DELETED":
+            changed = []
+        for one in sorted(changed, key=lambda each: each.id):
+            if verb == "skip":
+                self.model.skip(one)
+            else:
+                (self.model.kill if verb == "kill" else self.model.rerun)(one, self.now)
+            job.verbs.append(verb.upper())
+        answer = self._stage("POST", f"/instances/{verb}", {"filter": {"jobs": [job.id]}})
+        told = answer.status, answer.body["changed"], answer.body["next"]
+        assert told == (202, len(changed), None), (answer, changed)
+        self._after(f"{verb} many", "")
+
+    @precondition(lambda self: self.stage is not None)
+    @rule()
+    def pause(self) -> None:
+        assert self._stage("POST", "/pause", {"reason": "an incident"}).status == 200
+        self.model.pause(self.now)
+        self._after("pause", "")
+
+    @precondition(lambda self: self.stage is not None)
+    @rule()
+    def resume_all(self) -> None:
+        assert self._stage("POST", "/resume", {}).status == 200
+        self.model.resume_all(self.now)
+        self._after("resume all", "")
+
+    @precondition(lambda self: self.stage is not None)
+    @rule(size=st.integers(0, 3))
+    def set_group(self, size: int) -> None:
+        assert self._stage("PUT", "/groups/g", {"size": size}).status == 200
+        self.model.groups["g"] = size
+        self._after("set group", "")
+
     # ---- what the world does
 
     @precondition(lambda self: self.stage is not None)
@@ -333,6 +379,8 @@ class Life(RuleBasedStateMachine):
         stage.puppets.modes.clear()
         stage.puppets.deaf.clear()
         stage.puppets.otherwise = Succeeded()
+        self.resume_all()
+        self.set_group(9)
         for job in list(self.model.jobs):
             if job.state != "DELETED":
                 self._command(self.model.jobs.index(job), "expire")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import groupby, pairwise
 from typing import Any
 
@@ -27,7 +28,7 @@ class Watcher:
         held = {id(job): job.holders for job in self.model.jobs}
         self.stage.quiet()
         self.model.sweep(now)
-        self._look()
+        self._look(whole=self.model.paused is None)
         self._decided_meanwhile(now)
         calls = self.stage.puppets.record[self._seen :]
         self._seen += len(calls)
@@ -46,6 +47,8 @@ class Watcher:
             ]
             self.model.follow(together, now, stops)
             self._decided_meanwhile(now)
+        if self.model.paused is not None:
+            self._look()
         self._compare(now)
         self._in_turn(launched, queued)
         for job in self.model.jobs:
@@ -54,14 +57,16 @@ class Watcher:
 
     # ---- looking
 
-    def _look(self) -> None:
+    def _look(self, *, whole: bool = True) -> None:
+        """Not ``whole``: what a run's end leads to may be there already. While all is paused only the
+        suspension by a series of failures makes instances."""
         for job in self.model.jobs:
             shown = self._instances(job)
             for nominal, one in job.instances.items():
                 assert nominal in shown, f"{job.name}: nothing accounts for {nominal}"
                 one.id = shown[nominal]["id"]
             extra = set(shown) - set(job.instances)
-            assert not extra, f"{job.name}: instances that nothing asked for: {extra}"
+            assert not (extra and whole), f"{job.name}: instances that nothing asked for: {extra}"
             self.docs |= {doc["id"]: doc for doc in shown.values()}
 
     def _instances(self, job: Job) -> dict[int, Any]:
@@ -81,8 +86,10 @@ class Watcher:
     # ---- what Noonday decides without a call
 
     def _decided_meanwhile(self, now: int) -> None:
-        for one in self.model.instances:
+        for one in [each for each in self.model.instances if each.id]:
             self._skipped_meanwhile(one)
+            if one.waits and self.docs[one.id]["reason"] == "JOB_SUSPENDED":
+                self._take_reason(one, "JOB_SUSPENDED")
             self._lost_meanwhile(one, now)
 
     def _skipped_meanwhile(self, one: Instance) -> None:
@@ -112,11 +119,22 @@ class Watcher:
 
     def _lost_meanwhile(self, one: Instance, now: int) -> None:
         doc = self.docs[one.id]
-        if one.state in IN_FLIGHT and one.claims >= LOST_AFTER and now >= one.looked + LEASE:
+        waits = self._nobody_launches(one)
+        if (
+            one.state in IN_FLIGHT
+            and one.claims >= LOST_AFTER
+            and now >= one.looked + LEASE
+            and not waits
+        ):
             reason = "RUN_LOST" if one.state == "RUNNING" else "LAUNCH_LOST"
             assert (doc["state"], doc["reason"]) == ("FAILED", reason), f"{one}: not given up"
             one.ends("FAILED", reason)
             self.model.count([one], now)
+
+    def _nobody_launches(self, one: Instance) -> bool:
+        """While all is paused, nobody finds out whether a launch without an answer was one."""
+        paused = self.model.paused is not None
+        return paused and one.state == "LAUNCHING" and one.stop is None
 
     # ---- comparing
 
@@ -132,7 +150,7 @@ class Watcher:
             else:
                 assert doc["reason"] == one.reason, f"{one} is shown as {doc['reason']}"
         for one in self.model.instances:
-            if one.waits:
+            if one.waits and self.model.paused is None:
                 self._waits_for_something(one, now)
             elif one.state in IN_FLIGHT:
                 self._is_looked_after(one, now)
@@ -146,6 +164,9 @@ class Watcher:
         elif reason == "JOB_SUSPENDED":
             one.active = one.held_place = False
             one.due = None
+        elif reason is None:  # it was given what it waited for, and is launched after the pause
+            one.active = one.active or one.reason in ("MAX_ACTIVE", "GROUP_FULL")
+            one.held_place = one.held_place or one.reason == "GROUP_FULL"
         one.reason = reason
 
     def _waits_for_something(self, one: Instance, now: int) -> None:
@@ -173,6 +194,8 @@ class Watcher:
         if kind != one.stop:
             assert self.model.may_ask(one, kind, now), f"{one}: asked to stop as {kind}"
             self.model.ask_to_stop(one, kind, now)
+        if self._nobody_launches(one):
+            return
         patience = LEASE if one.claims else LOOK
         assert now < one.looked + patience, f"{one}: nobody looked since {one.looked}, now {now}"
         if one.deadline <= now and not one.claims:
@@ -221,8 +244,13 @@ class Watcher:
             query: dict[str, Any] = {"limit": 200}
             while True:
                 page = self.stage("GET", f"/jobs/{job.id}/events", **query).body
-                verbs += [event["verb"] for event in page["items"] if event["actor"] == TESTER]
+                verbs += [event["verb"] for event in page["items"] if _is_command(event)]
                 if page["next"] is None:
                     break
                 query["next"] = page["next"]
             assert list(reversed(verbs)) == job.verbs, f"{job.name}: its history"
+
+
+def _is_command(event: Mapping[str, Any]) -> bool:
+    """On the job, or on an instance of it, by a person."""
+    return event["actor"] == TESTER and not event["verb"].startswith("GROUP")

@@ -196,6 +196,23 @@ COMMANDS: Mapping[str, Doing] = {
     "group smaller": lambda w, _: commands.set_group(w.engine, ADMIN, "g", 1),
     "group deleted": lambda w, _: commands.delete_group(w.engine, ADMIN, "g"),
     "quotas": lambda w, _: commands.set_quotas(w.engine, ADMIN, "default", {"max_jobs": 5}),
+    "trigger beside": lambda w, c: commands.trigger(
+        w.engine, ADMIN, c.job, overlap="allow", max_active=4, ignore_prerequisites=True
+    ),
+    "update": lambda w, c: commands.update(w.engine, ADMIN, c.job, definition(tags={"tier": "b"})),
+    "rerun original": lambda w, c: commands.rerun(w.engine, ADMIN, c.failed, original=True),
+    "kill failed": lambda w, c: commands.kill(w.engine, ADMIN, c.failed),
+    "cancel backfill, runs go on": lambda w, c: commands.cancel_backfill(
+        w.engine, ADMIN, c.backfill
+    ),
+    "kill backfill": lambda w, c: commands.change_many(
+        w.engine, ADMIN, Wanted(Verb.KILL, Choice(backfill=c.backfill))
+    ),
+    "no more may wait": lambda w, _: commands.set_quotas(
+        w.engine, ADMIN, "default", {"max_waiting": 0}
+    ),
+    "pause": lambda w, _: commands.pause(w.engine, ADMIN, reason="an incident"),
+    "resume all": lambda w, _: commands.resume_all(w.engine, ADMIN),
     "sweep": lambda w, _: w.minute(),
     "claim": lambda w, c: launch_started(w.engine, c.handed),
     "check": lambda w, c: check_waiting(w.engine, c.checked),
@@ -209,9 +226,12 @@ NEEDS = {
     "resume": "suspended",
     "resume, catch up": "suspended",
     "schedule": "expired",
+    "resume all": "paused",
 }
 # Several units, or what they find depends on when they look: together they do what neither order does.
-SEVERAL = frozenset({"sweep", "claim", "check", "kill many", "skip many", "rerun many"})
+SEVERAL = frozenset(
+    {"sweep", "claim", "check", "kill many", "skip many", "rerun many", "kill backfill"}
+)
 
 
 def base_of(first: str, second: str) -> str:
@@ -225,6 +245,8 @@ def prepared(world: World, base: str) -> Cast:
         commands.suspend(world.engine, ADMIN, cast.job)
     elif base == "expired":
         commands.expire(world.engine, ADMIN, cast.job)
+    elif base == "paused":
+        commands.pause(world.engine, ADMIN, reason="an incident")
     world.clock.now += MINUTE * (base != "scheduled")
     world.alarm.wakes.clear()
     return cast
@@ -254,6 +276,7 @@ def digest(store: SqlStore, cast: Cast) -> tuple[object, ...]:
         shown += [(one.from_ms, one.to_ms, one.reason) for one in skips_of(store, job.id)]
     backfills = store.read(lambda reader: reader.backfills(BackfillFilter(), None))
     shown += sorted((one.state, one.cursor_ms, one.made, one.rerun) for one in backfills)
+    shown.append(store.read(lambda reader: reader.pause()))
     return tuple(shown)
 
 
@@ -280,6 +303,7 @@ def check_that_it_goes_on(world: World, cast: Cast) -> None:
     """Whatever there is now has ended a while later, unless its job holds it."""
     store = world.engine.store
     present = [one.id for one in instances_of(store, cast.job)]
+    commands.resume_all(world.engine, ADMIN)
     for _ in range(16):
         world.clock.now += MINUTE
         world.minute()

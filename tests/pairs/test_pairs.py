@@ -2,7 +2,8 @@
 
 Nobody sees a deadlock or a defect, what must be true of slots, places and nominal times is true afterwards,
 and the outcome is that of one of the two orders. NOONDAY_TEST_PAIRS=N holds every pair at N of its moments
-(0: at all of them); without it a sample is taken.
+(0: at all of them); without it a sample is taken. NOONDAY_TEST_PAIRS_OF=pause,trigger takes only the pairs
+with one of these.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from tests.pairs.scene import (
 )
 
 ASKED = os.environ.get("NOONDAY_TEST_PAIRS")
+ABOUT = {name for name in os.environ.get("NOONDAY_TEST_PAIRS_OF", "").split(",") if name}
 SAMPLE = 40
 
 
@@ -117,6 +119,8 @@ def explain(outcome: Any, orders: list[Any]) -> str:
 
 def chosen(kind: str) -> Iterator[tuple[str, str]]:
     pairs = [(one, other) for one in COMMANDS for other in COMMANDS]
+    if ABOUT:
+        pairs = [pair for pair in pairs if ABOUT & {*pair}]
     if ASKED is None:
         pairs = random.Random(kind).sample(pairs, SAMPLE)
     yield from pairs
