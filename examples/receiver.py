@@ -54,8 +54,8 @@ class Handler(BaseHTTPRequestHandler):
             self.send_error(401, str(error))
             return
         if headers["webhook-id"] not in seen:  # it may come more than once
-            seen.add(headers["webhook-id"])
             handle(document)
+            seen.add(headers["webhook-id"])  # not before: what failed here must come again
         self.send_response(204)  # only what is done with: anything else is sent again
         self.end_headers()
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import http.client
 import runpy
 import sqlite3
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from http.server import ThreadingHTTPServer
 from itertools import pairwise
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -96,3 +100,56 @@ def test_the_receiver_refuses_another_secret() -> None:
     headers = signed("a" * 32, NOW_S, BODY, SECRETS[:1])
     with pytest.raises(receiver.NotOurs):
         receiver.verified(headers, BODY, SECRETS[1:], NOW_S)
+
+
+@pytest.fixture
+def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """Of the receiver, at the time of the signatures."""
+    monkeypatch.setenv("SECRETS", " ".join(SECRETS))
+    monkeypatch.setattr(receiver, "time", SimpleNamespace(time=lambda: NOW_S))
+    monkeypatch.setattr(receiver, "seen", set())
+    with ThreadingHTTPServer(("127.0.0.1", 0), receiver.Handler) as server:
+        server.handle_error = lambda *_: None  # type: ignore[method-assign]  # one is part of the test
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+        thread.start()
+        yield server.server_address[1]
+        server.shutdown()
+        thread.join()
+
+
+def posted(port: int, identity: str, body: bytes = BODY, sent_s: int = NOW_S) -> int | None:
+    """The status; None when there was no answer at all."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    try:
+        connection.request("POST", "/", body, signed(identity, sent_s, BODY, SECRETS))
+        return connection.getresponse().status
+    except http.client.HTTPException:
+        return None
+    finally:
+        connection.close()
+
+
+def test_the_receiver_takes_each_notification_once(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handled: list[str] = []
+    monkeypatch.setattr(receiver, "handle", lambda document: handled.append(document["type"]))
+    assert [posted(port, "a" * 32) for _ in range(3)] == [204] * 3
+    assert posted(port, "b" * 32) == 204
+    assert handled == ["instance.failed"] * 2
+    assert posted(port, "c" * 32, BODY + b" ") == 401
+    assert posted(port, "c" * 32, sent_s=NOW_S - 301) == 401
+    assert len(handled) == 2
+
+
+def test_what_the_receiver_could_not_handle_comes_again(
+    port: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(_: object) -> None:
+        raise RuntimeError("the disk is full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(receiver, "handle", broken)
+        assert posted(port, "a" * 32) is None
+    assert posted(port, "a" * 32) == 204
+    assert capsys.readouterr().out == "instance.failed: x \n"
