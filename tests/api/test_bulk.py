@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.api.described import DescribedApi
+from tests.api.test_backfills import until as ended
 from tests.api.test_instances import trigger, until
 
 Submitted = Callable[..., Any]
@@ -115,11 +116,17 @@ def test_instances_are_listed_by_backfill(api: DescribedApi, submitted: Submitte
     job = submitted(schedule={"every": "PT1H", "start": "2025-01-01T00:00:00Z"})
     span = {"from": "2025-02-01T00:00:00Z", "to": "2025-02-01T03:00:00Z"}
     made = api("POST", f"/jobs/{job['id']}/backfills", span).body
-    listed = api.get(f"/instances?backfill={made['id']}")["items"]
-    assert len(listed) <= 3
-    trigger(api, job)
-    page = api.get(f"/jobs/{job['id']}/instances?backfill={made['id']}")["items"]
-    assert all(one["backfill_id"] == made["id"] for one in page)
+    other = trigger(api, job)
+    ended(api, f"/backfills/{made['id']}", lambda one: one["state"] == "COMPLETED")
+    until(api, other, "SUCCEEDED")
+    for path in ("/instances", f"/jobs/{job['id']}/instances"):
+        page = api.get(f"{path}?backfill={made['id']}")["items"]
+        assert {one["backfill_id"] for one in page} == {made["id"]}
+        times = sorted(one["nominal_time"] for one in page)
+        assert times == [f"2025-02-01T0{hour}:00:00Z" for hour in range(3)]
+    everything = api.get(f"/jobs/{job['id']}/instances")["items"]
+    assert {one["id"] for one in everything} > {one["id"] for one in page}
+    assert other not in {one["id"] for one in page}
     assert api.get("/instances?group=no-such-group")["items"] == []
 
 
