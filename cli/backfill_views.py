@@ -76,16 +76,22 @@ def plan_lines(plan: Document, screen: Screen) -> Iterator[str]:
         f"{plan['exists']} exist"
     )
     yield head if screen.columns is None else shorten(head, screen.columns)
+    if plan.get("purged"):
+        yield f"{plan['purged']} of them may have run: their record was purged"
     columns = [
         Column("NOMINAL TIME", lambda row: moment(row.get("nominal_ms"), screen)),
         Column("ACTION", lambda row: _text(row, "action")),
-        Column("STATE", lambda row: _text(row, "state"), colour=colour_of),
+        Column("STATE", _planned_state, colour=colour_of),
         Column("INSTANCE", lambda row: _text(row, "instance_id"), least=16, is_id=True, spare=True),
     ]
     yield from render(plan["items"], columns, screen)
     more = plan["total"] - len(plan["items"])
     if more > 0:
         yield f"… and {more} more; --limit shows more of them"
+
+
+def _planned_state(row: Document) -> str:
+    return "PURGED" if row.get("purged") else _text(row, "state")
 
 
 def bar(one: Document) -> str:

@@ -125,6 +125,7 @@ class PlannedDocument(Answer):
     action: Action
     instance_id: str | None
     state: InstanceState | None
+    purged: bool = Field(description="It had an instance, whose record was purged")
 
 
 class BackfillPlanDocument(Answer):
@@ -143,6 +144,7 @@ class BackfillPlanDocument(Answer):
     create: int
     rerun: int
     exists: int
+    purged: int = Field(description="Times whose record was purged: they may have run")
     items: list[PlannedDocument]
     next: str | None
 
@@ -201,10 +203,12 @@ def plan_document(plan: Plan, limit: int, cursor: str | None) -> BackfillPlanDoc
         create=counts[Action.CREATE],
         rerun=counts[Action.RERUN],
         exists=counts[Action.EXISTS],
+        purged=sum(one.purged_run is not None for one in plan.items),
         items=[
             PlannedDocument(
                 action=one.action,
                 state=one.state,
+                purged=one.purged_run is not None,
                 instance_id=None if one.state is None else instance_id(plan.job.id, one.nominal_ms),
                 **twins(nominal=one.nominal_ms),
             )

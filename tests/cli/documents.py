@@ -115,6 +115,7 @@ def a_plan(*actions: str, **changed: Any) -> dict[str, Any]:
             "action": action,
             "instance_id": None if action == "create" else INSTANCE_ID,
             "state": None if action == "create" else "FAILED",
+            "purged": False,
         }
         for place, action in enumerate(actions)
     ]
@@ -125,6 +126,7 @@ def a_plan(*actions: str, **changed: Any) -> dict[str, Any]:
         "create": actions.count("create"),
         "rerun": actions.count("rerun"),
         "exists": actions.count("exists"),
+        "purged": 0,
         "items": items,
         "next": None,
     }

@@ -161,3 +161,13 @@ def test_the_bar_fills_and_says_when_it_ends() -> None:
     assert "5 of 20, 3 running, 1 failed, ends " in line
     assert "ends" not in live(a_backfill(eta_ms=None))
     assert plain(a_backfill(finished=7)) == plain(a_backfill(finished=7, eta_ms=None))
+
+
+def test_a_plan_tells_what_was_purged(run: Run, server: StandIn) -> None:
+    plan = a_plan("exists", "create", purged=1)
+    plan["items"][0].update(purged=True, state=None, instance_id=None)
+    server.on("POST /jobs/daily-revenue/backfills", plan)
+    _, purged, _, first, second = create(run, "--dry-run").out.splitlines()
+    assert purged == "1 of them may have run: their record was purged"
+    assert first.split()[-2:] == ["PURGED", "-"]
+    assert second.split()[-2:] == ["-", "-"]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
+from chalicelib.api.backfill_documents import plan_document
 from chalicelib.engine import commands, queries
 from chalicelib.engine.commands import Wish
 from chalicelib.engine.engine import Chores
@@ -141,6 +142,9 @@ def test_what_was_purged_is_not_launched_again_unless_all_is_asked_for(world: Wo
     plan = commands.plan_backfill(world.engine, ADMIN, job.id, wish)
     assert [one.action for one in plan.items] == ["exists"] * 4
     assert [one.purged_run for one in plan.items] == [2] * 4
+    told = plan_document(plan, limit=10, cursor=None)
+    assert (told.exists, told.purged) == (4, 4)
+    assert [(one.state, one.purged) for one in told.items] == [(None, True)] * 4
     before = dict(world.targets.executions)
     again = replace(wish, reprocess="all")
     commands.create_backfill(world.engine, ADMIN, job.id, again)
