@@ -8,7 +8,7 @@ from typing import Any, cast
 from chalice.app import Chalice, CloudWatchEvent, Cron, Rate, SQSEvent
 
 from chalicelib import api, cloud, deployment
-from chalicelib.events import alarm, arriving, completing, delivering, launching, tidying
+from chalicelib.events import alarm, arriving, completing, delivering, failing, launching, tidying
 from chalicelib.events.alarm import Context
 from chalicelib.settings import environment, queue_name
 
@@ -16,6 +16,8 @@ app = Chalice(app_name="noonday", configure_logs=False)
 api.register(app)
 if cloud.is_lambda(environment()):
     cloud.provide()
+    for kind in failing.KINDS:
+        app.register_middleware(failing.tell, kind)
 
 
 @app.schedule(Rate(1, unit=Rate.MINUTES))
