@@ -208,6 +208,12 @@ class StatisticsQuery(Query):
     to: Instant | None = Field(None, description="to here, exclusive; now if absent")
 
 
+class AllStatisticsQuery(StatisticsQuery):
+    tag: Annotated[tuple[str, ...], WHOLE] = Field(
+        (), description="Of jobs with this tag, NAME=VALUE; of several, those with all"
+    )
+
+
 class AllInstancesQuery(InstancesQuery):
     job: str | None = Field(None, description="Id or name of a job")
 

@@ -10,9 +10,10 @@ from pydantic import Field
 
 from chalicelib.api.call import Call
 from chalicelib.api.documents import Answer, MaybeMs, MaybeTime, Ms, Time, twins
+from chalicelib.api.jobs import tags_of
 from chalicelib.api.paging import read_cursor, write_cursor
 from chalicelib.api.rendering import answer
-from chalicelib.api.requests import SkipsQuery, StatisticsQuery
+from chalicelib.api.requests import AllStatisticsQuery, SkipsQuery, StatisticsQuery
 from chalicelib.api.resource import Resource
 from chalicelib.api.words import SKIPPED_BECAUSE
 from chalicelib.engine import history
@@ -117,13 +118,13 @@ UNSEEN = frozenset({404, 409})
 
 
 @resource.route("GET", "/stats", {200: StatisticsDocument}, refusals=frozenset({404}))
-def statistics(call: Call, query: StatisticsQuery) -> Response:
+def statistics(call: Call, query: AllStatisticsQuery) -> Response:
     """How well the instances of all jobs went.
 
     Over the newest 10,000 finished instances whose nominal time is in the window (seven days unless it is
     given): `sample.cut` says when there were more. Percentiles are exact over the sample, by nearest rank.
     """
-    return _statistics(call, query, None)
+    return _statistics(call, query, None, tags_of(query.tag))
 
 
 @resource.route("GET", "/jobs/{job_id}/stats", {200: StatisticsDocument}, refusals=UNSEEN)
@@ -163,13 +164,19 @@ def job_skips(call: Call, query: SkipsQuery) -> Response:
     return answer(SkipPage(items=items, next=write_cursor(page.next)))
 
 
-def _statistics(call: Call, query: StatisticsQuery, job_ref: str | None) -> Response:
+def _statistics(
+    call: Call,
+    query: StatisticsQuery,
+    job_ref: str | None,
+    tags: tuple[tuple[str, str], ...] = (),
+) -> Response:
     asked = history.Asked(
         by=None if query.by is None else By(query.by),
         from_ms=query.from_,
         to_ms=query.to,
         owner=call.owner if job_ref is None else None,
         kind=query.kind,
+        tags=tags,
     )
     told = history.statistics(call.engine, call.principal, asked, job_ref)
     found = told.statistics

@@ -61,10 +61,14 @@ class BackfillFilter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatisticsFilter:
-    """[from_ms, to_ms) of nominal time. ``limit``: at most so many rows of each kind."""
+    """[from_ms, to_ms) of nominal time. ``limit``: at most so many rows of each kind.
+
+    ``among``: of these jobs only; None: of all.
+    """
 
     owner: str | None = None
     job_id: str | None = None
+    among: tuple[str, ...] | None = None
     kind: str | None = None
     from_ms: int
     to_ms: int

@@ -8,7 +8,7 @@ from itertools import islice
 
 from chalicelib.engine.access import find_job
 from chalicelib.engine.engine import Engine
-from chalicelib.engine.filters import StatisticsFilter
+from chalicelib.engine.filters import JobFilter, StatisticsFilter
 from chalicelib.engine.ports import Reader
 from chalicelib.engine.statistics import SAMPLE, By, Sample, Skipped, Statistics, summarise
 from chalicelib.engine.views import Page
@@ -26,6 +26,8 @@ WINDOW_MS = 7 * DAY_MS
 MINUTE_MS = 60_000
 COUNTED = 1000
 """So many nominal times of a range are counted; of a page of ranges, and in statistics, ten times as many."""
+TAGGED = 1000
+"""Statistics by tag are made of so many jobs at most."""
 REVISIONS = 200
 """Of so many revisions of jobs the skipped times are counted in statistics."""
 
@@ -39,6 +41,7 @@ class Asked:
     to_ms: int | None = None
     owner: str | None = None
     kind: str | None = None
+    tags: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,7 @@ def statistics(
     """Over the newest finished instances that the principal sees; of one job if it is named.
 
     Raises:
-        InvalidInput: the window is empty.
+        InvalidInput: the window is empty, or too many jobs have the tags.
         NotFound: there is no such job, or no such owner, for this principal.
     """
     from_ms, to_ms = _window(asked, engine.clock.now_ms())
@@ -69,6 +72,7 @@ def statistics(
         wanted = StatisticsFilter(
             owner=asked.owner,
             job_id=job_id,
+            among=_tagged(reader, asked, principal) if asked.tags else None,
             kind=asked.kind,
             from_ms=from_ms,
             to_ms=to_ms,
@@ -81,6 +85,19 @@ def statistics(
         return Answer(asked.by, from_ms, to_ms, told, reader.job_names(jobs) if jobs else {})
 
     return engine.store.read(work)
+
+
+def _tagged(reader: Reader, asked: Asked, principal: Principal) -> tuple[str, ...]:
+    """The jobs that have all the tags now; deleted ones left out."""
+    wanted = JobFilter(owner=asked.owner, tags=asked.tags, limit=TAGGED + 1)
+    found = reader.jobs(wanted, principal.sees)
+    if len(found) > TAGGED:
+        said = ", ".join(f"{name}={value}" for name, value in asked.tags)
+        message = (
+            f"more than {TAGGED:,} jobs have it; ask with owner, with further tags, or without"
+        )
+        raise InvalidInput([Problem("tag", message, said)])
+    return tuple(job.id for job in found)
 
 
 def _sample(reader: Reader, wanted: StatisticsFilter, principal: Principal) -> Sample:

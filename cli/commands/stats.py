@@ -6,7 +6,9 @@ import click
 
 from cli.client import path
 from cli.command import Command
+from cli.commands.many import tag_option
 from cli.commands.options import past, span_options
+from cli.errors import Misused
 from cli.names import JOB
 from cli.output import emit
 from cli.session import Session
@@ -23,6 +25,8 @@ from cli.statistics import statistics_lines
         noonday stats --by job
         # one job, day by day, over a month
         noonday stats daily-revenue --by day --from 30d
+        # of the jobs with a tag
+        noonday stats --tag tier=gold --by job
         noonday stats --kind scheduled -o json
     """,
 )
@@ -36,13 +40,17 @@ from cli.statistics import statistics_lines
     metavar="KIND",
     help="Only scheduled, manual or backfill.",
 )
+@tag_option("Only jobs")
 @span_options
 @click.pass_obj
 def stats(
     session: Session,
+    /,
+    *,
     job: str | None,
     by: str | None,
     kind: str | None,
+    tags: tuple[str, ...],
     since: str | None,
     until: str | None,
 ) -> None:
@@ -53,9 +61,12 @@ def stats(
     waited from its creation to its launch, late from the nominal time to the begin (scheduled instances in
     their first run). Tables tell the median and the time that 95 % kept to. Days are those of UTC.
     """
+    if job and tags:
+        raise Misused("a JOB is one of them, --tag is for many: use one of both")
     query = {
         "by": by,
         "kind": kind,
+        "tag": list(tags),
         "from": past(session.api, since),
         "to": past(session.api, until),
     }

@@ -78,3 +78,17 @@ def test_skip_ranges_tell_why_and_how_many(
     assert stats["total"]["skip_times"] == {"CATCH_UP_NONE": 6}
     assert (stats["skip_times_cut"], stats["days_of"]) == (False, "UTC")
     assert [group["skip_times"] for group in stats["groups"]] == [{"CATCH_UP_NONE": 6}]
+
+
+def test_of_the_jobs_with_a_tag(api: DescribedApi, submitted: Submitted) -> None:
+    tagged = submitted(tags={"counted": "yes", "tier": "gold"})
+    beside = {"name": f"{tagged['name']}-beside", "tags": {"counted": "no"}}
+    other = api("POST", "/jobs", {**tagged["definition"], **beside}).body
+    for job in (tagged, other):
+        assert api("POST", f"/jobs/{job['id']}/trigger", {}).status in {201, 202}
+    found = api.get("/stats?by=job&tag=counted=yes&tag=tier=gold")
+    assert [group["job_id"] for group in found["groups"]] == [tagged["id"]]
+    assert api.get("/stats?tag=counted=perhaps")["total"]["states"] == {}
+    answer = api("GET", "/stats?tag=counted")
+    assert (answer.status, answer.body["problems"][0]["field"]) == (400, "tag")
+    assert api("GET", f"/jobs/{tagged['id']}/stats?tag=counted=yes").status == 400

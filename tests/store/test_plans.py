@@ -325,6 +325,8 @@ def samples() -> dict[str, Callable[[Reader], object]]:
         ("all", {}, None),
         ("of owners", {}, ["red", "blue"]),
         ("of job", {"job_id": an_id(30)}, None),
+        ("of few jobs", {"among": (an_id(30), an_id(31))}, None),
+        ("of many jobs", {"among": tuple(an_id(n) for n in range(30, 60))}, ["red", "blue"]),
     ):
         sample = wanted(**changes)
         ended = replace(sample, to_ms=NOON + (EACH - 2) * MINUTE)

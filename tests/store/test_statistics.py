@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from chalicelib.engine.filters import StatisticsFilter
 from chalicelib.engine.statistics import Finished
 from chalicelib.model.job import SkipRange
@@ -75,6 +77,22 @@ def test_the_newest_of_the_selection(store: SqlStore) -> None:
     assert finished(store, ["blue"], **span) == [("3", 3), ("3", 2)]
     assert finished(store, kind="MANUAL") == [("1", 0), ("2", 0), ("3", 0)]
     assert finished(store, job_id=an_id(1), kind="MANUAL") == [("1", 0)]
+
+
+@pytest.mark.parametrize("more", [0, 30], ids=["a few jobs", "many jobs"])
+def test_of_some_jobs_only(store: SqlStore, more: int) -> None:
+    fill(store)
+    among = (an_id(2), an_id(3), *(an_id(100 + number) for number in range(more)))
+    assert finished(store, among=among, limit=3) == [("2", 8), ("3", 8), ("2", 7)]
+    assert len(finished(store, among=among)) == 18
+    assert finished(store, among=(), limit=3) == []
+    some = wanted(among=(an_id(1), *among[2:]))
+    waiting = store.read(lambda reader: reader.unfinished(some, None))
+    assert [one.job_id for one in waiting] == [an_id(1)]
+    spans = store.read(lambda reader: reader.skipped(some, None))
+    assert [one.job_id for one in spans] == [an_id(1)]
+    if more:
+        assert finished(store, ["red"], among=among, limit=2) == [("2", 8), ("2", 7)]
 
 
 def test_what_has_not_ended(store: SqlStore) -> None:

@@ -13,6 +13,7 @@ SELECT i.job_id, i.owner, i.nominal_ms, i.kind, i.state, i.reason, i.run, i.run_
    AND i.owner = :owner  -- if of_owner
    AND i.id >= :from_id AND i.id < :to_id  -- if of_many
    AND i.kind = :kind  -- if kind
+   AND @one_of(i.job_id, :among)  -- if among
  ORDER BY i.nominal_ms DESC LIMIT :limit  -- if job_id
  ORDER BY i.id DESC LIMIT :limit  -- if of_many
 
@@ -27,6 +28,7 @@ SELECT i.job_id, i.owner, i.nominal_ms, i.state
    AND i.owner = :owner  -- if of_owner
    AND i.id >= :from_id AND i.id < :to_id  -- if of_many
    AND i.kind = :kind  -- if kind
+   AND @one_of(i.job_id, :among)  -- if among
  LIMIT :limit
 
 -- name: skipped
@@ -41,6 +43,7 @@ SELECT j.owner, s.job_id, s.from_ms, s.to_ms, s.reason, s.revision, s.run
    AND j.id = :job_id  -- if job_id
    AND j.owner = :owner  -- if of_owner
    AND j.id > ''  -- if of_all
+   AND @one_of(j.id, :among)  -- if among
  LIMIT :limit
 
 -- name: skip_page
