@@ -84,7 +84,7 @@ SETTINGS: Mapping[str, tuple[str | None, str]] = {
     ),
     "NOONDAY_MAX_WAITING": (
         "100000",
-        "0 to 10000000: its waiting instances up to which triggers, reruns and backfills are accepted",
+        "0 to 10000000: instances of an owner that wait, in the same way",
     ),
     "NOONDAY_MAX_BACKFILL": (
         "10000",

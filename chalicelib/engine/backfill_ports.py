@@ -19,6 +19,15 @@ class Open:
     active: int
 
 
+@dataclass(frozen=True, slots=True)
+class DueBackfill:
+    """One that the sweep must look at, and whose locks that takes."""
+
+    id: str
+    job_id: str
+    owner: str
+
+
 class BackfillReader(Protocol):
     """Questions. ``owners`` limits what is seen; None sees all."""
 
@@ -37,8 +46,8 @@ class BackfillReader(Protocol):
         """
         ...
 
-    def due_backfills(self, now_ms: int, limit: int) -> Sequence[tuple[str, str]]:
-        """Ids of those with wake_ms <= now, oldest first, and of their jobs. Nothing is locked."""
+    def due_backfills(self, now_ms: int, limit: int) -> Sequence[DueBackfill]:
+        """Those with wake_ms <= now, oldest first. Nothing is locked."""
         ...
 
     def instance_states(self, ids: Iterable[str]) -> Mapping[str, InstanceState]:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
+from chalicelib.engine.backfill_ports import DueBackfill
 from chalicelib.engine.backfill_times import Considered, at_revision, considered, times
 from chalicelib.engine.completion import next_run
 from chalicelib.engine.consequences import ENGINE
@@ -19,6 +20,7 @@ from chalicelib.engine.disposition import new_instance, timetable_of
 from chalicelib.engine.engine import Engine
 from chalicelib.engine.facts import BackfillSetAside
 from chalicelib.engine.ports import Transaction
+from chalicelib.engine.quotas import full, room_of
 from chalicelib.model.backfill import Action, Backfill, BackfillState
 from chalicelib.model.event import Event
 from chalicelib.model.identity import instance_id
@@ -30,6 +32,7 @@ RESERVE = 50  # so many of its instances may wait for a slot: the next has begun
 REFILL = 25  # fewer than that are not worth a turn
 LOOK = 1000  # nominal times a turn looks at, at most
 BATCH = 100
+LOOK_FOR_ROOM_MS = 60_000  # so long after its owner's quota had no room for the next
 SET_ASIDE_MS = 60_000
 LONGEST_ASIDE_MS = 3_600_000
 
@@ -42,8 +45,8 @@ def advance_backfills(engine: Engine, stop_ms: int) -> int:
     turns = 0
     while True:
         due = engine.store.read(lambda reader: reader.due_backfills(engine.clock.now_ms(), BATCH))
-        for backfill_id, job_id in due:
-            if not _take_turn(engine, backfill_id, job_id):
+        for one in due:
+            if not _take_turn(engine, one):
                 return turns
             turns += 1
             if engine.clock.now_ms() >= stop_ms:
@@ -52,15 +55,16 @@ def advance_backfills(engine: Engine, stop_ms: int) -> int:
             return turns
 
 
-def _take_turn(engine: Engine, backfill_id: str, job_id: str) -> bool:
+def _take_turn(engine: Engine, due: DueBackfill) -> bool:
     """False: all is paused, and nobody has a turn."""
 
     def unit(tx: Transaction) -> tuple[bool, BackfillSetAside | None]:
         if tx.share_pause() is not None:
             return False, None
         now = engine.clock.now_ms()
-        [job] = tx.lock_jobs([job_id])
-        backfill = tx.lock_backfill(backfill_id)
+        tx.lock_owners([due.owner])
+        [job] = tx.lock_jobs([due.job_id])
+        backfill = tx.lock_backfill(due.id)
         if backfill is None or backfill.wake_ms is None or backfill.wake_ms > now:
             return True, None
         return True, _turn(engine, tx, job, backfill, now)
@@ -82,12 +86,18 @@ def _turn(
     if unended.count and (backfill.exhausted or room < REFILL):
         tx.save_backfill(replace(backfill, wake_ms=None))
         return None
+    waiting = tx.waiting([job.owner])[job.owner]
+    free = max(room_of(engine, waiting), 0)
     try:
-        step = _step(tx, job, backfill, room, unended.active, now_ms)
+        step = _step(tx, job, backfill, min(room, free), unended.active, now_ms)
     except Exception as error:  # noqa: BLE001  whatever is wrong with one backfill must not delay another
         return _set_aside(tx, backfill, error, now_ms)
     _write(engine, tx, step, now_ms)
     after = replace(step.backfill, failures=0, error=None)
+    if step.stopped and free < room:
+        # The ends of its own instances wake it; of others' that begin or end it is told nothing.
+        told = full(engine, job.owner, replace(waiting, count=waiting.count + len(step.instances)))
+        after = replace(after, error=told, wake_ms=now_ms + LOOK_FOR_ROOM_MS)
     if after.exhausted and not unended.count and not step.instances:
         after = _completed(engine, tx, after, now_ms)
     tx.save_backfill(after)
@@ -96,9 +106,10 @@ def _turn(
 
 @dataclass(slots=True)
 class _Step:
-    """What one turn leaves to be written."""
+    """What one turn leaves to be written. ``stopped``: there was no room for more."""
 
     backfill: Backfill
+    stopped: bool
     made: list[Instance] = field(default_factory=list)
     ended: list[Instance] = field(default_factory=list)
     rerun: list[Instance] = field(default_factory=list)
@@ -115,7 +126,8 @@ def _step(
     looked_at = _looked_at(tx, pinned, backfill)
     taken = list(_until_full(looked_at, room))
     whole = len(taken) == len(looked_at)
-    step = _Step(_moved(backfill, taken, ended=whole and len(looked_at) < LOOK))
+    moved = _moved(backfill, taken, ended=whole and len(looked_at) < LOOK)
+    step = _Step(moved, stopped=not whole)
     again = [one.nominal_ms for one in taken if one.action is Action.RERUN]
     locked = tx.lock_instances(instance_id(job.id, at) for at in again) if again else ()
     found = {one.nominal_ms: one for one in locked}
@@ -133,7 +145,7 @@ def _step(
             step.rerun.append(_in_line(rerun, pinned, backfill, slots, now_ms))
         slots -= 1
     # What only stays as it is was looked at for nothing: go on at once.
-    more = not step.backfill.exhausted and len(step.instances) < room
+    more = whole and not step.backfill.exhausted
     step.backfill = replace(
         step.backfill,
         wake_ms=now_ms if more else None,

@@ -22,6 +22,7 @@ from chalicelib.engine.notifying import (
     tell_of_suspension,
 )
 from chalicelib.engine.ports import GroupKey, Scope, Slots, Transaction
+from chalicelib.engine.quotas import fitting
 from chalicelib.model.definition import Policies
 from chalicelib.model.event import Event
 from chalicelib.model.instance import Instance
@@ -57,12 +58,20 @@ def follow_up(
     return _wake_downstream(tx, jobs, moves, now_ms)
 
 
-def write_disposition(tx: Transaction, settled: Sequence[Disposition], now_ms: int) -> None:
-    """What was decided of nominal times: instances, ranges, and what follows from them."""
-    tx.insert_instances([one for each in settled for one in each.instances])
-    tx.insert_skip_ranges([skip for each in settled for skip in each.skipped])
-    tell_of_ranges(tx, settled, now_ms)
-    watch_new(tx, settled)
+def write_disposition(
+    engine: Engine, tx: Transaction, settled: Sequence[Disposition], now_ms: int
+) -> Sequence[Disposition]:
+    """What was decided of nominal times: instances, ranges, and what follows from them.
+
+    Returns what was written: what the quotas of the owners, whose locks are held, have no room for is in
+    ranges. Who comes first in ``settled`` comes first.
+    """
+    written = fitting(engine, tx, settled)
+    tx.insert_instances([one for each in written for one in each.instances])
+    tx.insert_skip_ranges([skip for each in written for skip in each.skipped])
+    tell_of_ranges(tx, written, now_ms)
+    watch_new(tx, written)
+    return written
 
 
 def groups_of(instances: Iterable[Instance]) -> set[GroupKey]:
@@ -255,7 +264,9 @@ def _suspended(engine: Engine, tx: Transaction, job: Job, now_ms: int) -> Job:
     if limit is None or job.streak < limit or job.state is not JobState.SCHEDULED:
         return job
     settled = dispose(job, now_ms, now_ms)
-    write_disposition(tx, [settled], now_ms)
+    # The owner's lock comes before those that are held here, and is not taken: several such suspensions at
+    # the same moment may exceed its quota by what they settle.
+    write_disposition(engine, tx, [settled], now_ms)
     reason = f"{job.streak} instances failed one after the other"
     after = armed(
         replace(

@@ -32,6 +32,21 @@ class Disposition:
     skipped: tuple[SkipRange, ...] = ()
 
 
+def within(settled: Disposition, room: int) -> Disposition:
+    """As many of the instances as there is room for, the newest; what is older is skipped for the quota.
+
+    They are all the nominal times from the oldest of them to the cursor: the range holds nothing else.
+    """
+    cut = len(settled.instances) - max(room, 0)
+    if cut <= 0:
+        return settled
+    gone, kept = settled.instances[:cut], settled.instances[cut:]
+    job = settled.job
+    to_ms = kept[0].nominal_ms if kept else job.cursor_ms
+    skip = SkipRange(job.id, gone[0].nominal_ms, to_ms, Reason.QUOTA, job.revision)
+    return replace(settled, instances=kept, skipped=(*settled.skipped, skip))
+
+
 def timetable_of(job: Job) -> Timetable:
     """The job's schedule without what its calendars exclude; a stored definition always says its start."""
     schedule = job.definition.schedule

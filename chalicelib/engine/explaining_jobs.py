@@ -15,7 +15,7 @@ from chalicelib.engine.telling import moment, span
 from chalicelib.model.instants import format_instant, zone
 from chalicelib.model.job import Job, SkipRange
 from chalicelib.model.principal import Principal
-from chalicelib.model.states import JobState
+from chalicelib.model.states import JobState, Reason
 
 LATELY = 3  # skip ranges that are told
 END_OF_TIME_MS = 1 << 52
@@ -81,12 +81,17 @@ def _lately(reader: Reader, job: Job, now_ms: int) -> Iterator[str]:
     else:
         yield "it has no instance yet"
     for skipped in reader.skip_page(job.id, END_OF_TIME_MS, LATELY):
-        yield _skipped(skipped)
+        yield _skipped(job, skipped)
 
 
-def _skipped(skipped: SkipRange) -> str:
+def _skipped(job: Job, skipped: SkipRange) -> str:
     why = skipped.reason.lower().replace("_", " ")
     first, last = format_instant(skipped.from_ms), format_instant(skipped.to_ms)
+    if skipped.reason == Reason.QUOTA:
+        why += (
+            f", {job.owner} had as many instances waiting as it may have (noonday owner show {job.owner}); "
+            f"noonday backfill create {job.name} --from {first} --to {last} runs them"
+        )
     return f"nothing ran of the nominal times from {first} to {last}: {why}"
 
 

@@ -40,6 +40,14 @@ class JobSetAside(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class OverQuota(Fact):
+    """An owner has as many waiting instances as it may have: of so many of its jobs times were skipped."""
+
+    owner: str
+    jobs: int
+
+
+@dataclass(frozen=True, slots=True)
 class BackfillSetAside(Fact):
     """The same for a backfill that raised at its turn."""
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 
 from chalicelib.engine.consequences import ENGINE, write_disposition
 from chalicelib.engine.disposition import Disposition, armed, dispose
 from chalicelib.engine.engine import Engine
-from chalicelib.engine.facts import JobSetAside
+from chalicelib.engine.facts import JobSetAside, OverQuota
 from chalicelib.engine.ports import Transaction
 from chalicelib.model.event import Event
+from chalicelib.model.identity import instance_id
 from chalicelib.model.instance import Instance
 from chalicelib.model.job import Job, SkipRange
-from chalicelib.model.states import JobState
+from chalicelib.model.states import JobState, Reason
 
 SET_ASIDE_MS = 60_000
 LONGEST_ASIDE_MS = 3_600_000
@@ -27,6 +30,7 @@ class Materialised:
     jobs: int
     lateness_ms: int
     set_aside: Sequence[JobSetAside]
+    over_quota: Sequence[OverQuota] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,36 +47,59 @@ class _Turn:
 
 def materialise(engine: Engine, limit: int) -> Materialised:
     """Dispose of every due nominal time of at most ``limit`` jobs: one transaction moves their cursors
-    and inserts their instances. A job that raises is set aside alone, and looked at again later."""
+    and inserts their instances. A job that raises is set aside alone, and looked at again later.
+
+    An owner whose lock somebody keeps for too long is left out at the next attempt, so that the others go on.
+    """
+    attempts = count()
 
     def unit(tx: Transaction) -> Materialised:
         if tx.share_pause() is not None:
             return Materialised(0, 0, ())
         now = engine.clock.now_ms()
-        due = tx.lock_due_jobs(now, limit)
-        turns = [_turn(engine, job, now) for job in due]
-        _write(tx, turns, now)
+        owners = tx.lock_due_owners(now, limit, patient=next(attempts) == 0)
+        # Whose owner has a job due only since then has its turn in the next batch.
+        due = [job for job in tx.lock_due_jobs(now, limit) if job.owner in owners]
+        turns = [_turn(engine, job, now) for job in sorted(due, key=_place)]
+        over = _write(engine, tx, turns, now)
         lateness = max((now - (job.wake_ms or now) for job in due), default=0)
         aside = [turn.set_aside for turn in turns if turn.set_aside is not None]
-        return Materialised(len(due), lateness, aside)
+        return Materialised(len(due), lateness, aside, over)
 
     batch = engine.store.transact(unit)
-    for fact in batch.set_aside:
+    for fact in (*batch.set_aside, *batch.over_quota):
         engine.listener(fact)
     return batch
 
 
-def _write(tx: Transaction, turns: Sequence[_Turn], now_ms: int) -> None:
+def _place(job: Job) -> str:
+    """Who has waited longest comes first. Of those that are due at the same moment each time another: where
+    a quota has no room for all, nobody goes without every time."""
+    return instance_id(job.id, job.wake_ms or 0)
+
+
+def _write(
+    engine: Engine, tx: Transaction, turns: Sequence[_Turn], now_ms: int
+) -> Sequence[OverQuota]:
     if not turns:
-        return
+        return ()
     settled = [Disposition(turn.job, turn.instances, turn.skipped) for turn in turns]
-    write_disposition(tx, settled, now_ms)
+    written = write_disposition(engine, tx, settled, now_ms)
     tx.save_jobs([turn.job for turn in turns])
     tx.insert_events([event for turn in turns for event in turn.events])
     for turn in turns:
         if turn.resumed_since_ms is not None:
             tx.release_instances(turn.job.id, now_ms, turn.resumed_since_ms)
             tx.wake_backfills_of(turn.job.id, now_ms)
+    return _over_quota(written, now_ms)
+
+
+def _over_quota(written: Sequence[Disposition], now_ms: int) -> Sequence[OverQuota]:
+    """Of which owners something was skipped for want of room, and of how many of their jobs."""
+    owners = Counter(
+        one.job.owner for one in written if any(skip.reason == Reason.QUOTA for skip in one.skipped)
+    )
+    return [OverQuota(now_ms, owner, jobs) for owner, jobs in sorted(owners.items())]
 
 
 def _turn(engine: Engine, job: Job, now_ms: int) -> _Turn:

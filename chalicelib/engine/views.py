@@ -74,6 +74,8 @@ class BackfillView:
             why = self.job.suspension.reason if self.job.suspension is not None else None
             because = f" ({why})" if why else ""
             return f"the job {self.job.name} is suspended{because}; resume it, and the backfill goes on"
+        if self.backfill.error is not None and self.backfill.failures == 0:
+            return f"there is no room for the next: {self.backfill.error}"
         if self.backfill.error is not None:
             return f"it could not go on, and is tried again: {self.backfill.error}"
         return None

@@ -16,6 +16,7 @@ from chalicelib.engine.facts import (
     Fact,
     JobSetAside,
     NotificationFailed,
+    OverQuota,
     PrerequisitesChecked,
     PurgeSetAside,
     Swept,
@@ -74,7 +75,7 @@ class JsonLog:
 
 def _level(fact: Fact) -> Level:
     match fact:
-        case JobSetAside() | BackfillSetAside() | PurgeSetAside():
+        case JobSetAside() | BackfillSetAside() | PurgeSetAside() | OverQuota():
             return "error"
         case NotificationFailed(again_ms=None):
             return "error"

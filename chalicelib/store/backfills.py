@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import chain, product
 
-from chalicelib.engine.backfill_ports import Open
+from chalicelib.engine.backfill_ports import DueBackfill, Open
 from chalicelib.engine.filters import BackfillFilter
 from chalicelib.model.backfill import Backfill, BackfillState
 from chalicelib.model.states import InstanceState
@@ -69,10 +69,9 @@ class BackfillReads:
             counts[backfill_id][InstanceState(state)] = int(count)
         return counts
 
-    def due_backfills(self, now_ms: int, limit: int) -> Sequence[tuple[str, str]]:
-        return [
-            (one, job) for one, job in self._session.query("due_backfills", now=now_ms, limit=limit)
-        ]
+    def due_backfills(self, now_ms: int, limit: int) -> Sequence[DueBackfill]:
+        found = self._session.query("due_backfills", now=now_ms, limit=limit)
+        return [DueBackfill(*row) for row in found]
 
     def instance_states(self, ids: Iterable[str]) -> Mapping[str, InstanceState]:
         found = self._session.query_listed("instance_states", ids)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
+from chalicelib.engine.owner_ports import Waiting
 from chalicelib.model.owner import Owner
 from chalicelib.store.driver import Row
 from chalicelib.store.session import Session
@@ -22,11 +23,11 @@ class OwnerReads:
         [[count]] = self._session.query("job_count", owner=owner)
         return int(count)
 
-    def waiting_counts(self, owners: Iterable[str]) -> Mapping[str, int]:
-        counts = dict.fromkeys(owners, 0)
-        for owner, count in self._session.query_listed("waiting_counts", counts):
-            counts[owner] = int(count)
-        return counts
+    def waiting(self, owners: Iterable[str]) -> Mapping[str, Waiting]:
+        found = dict.fromkeys(owners, Waiting(0))
+        for owner, most, count in self._session.query_listed("waiting", found):
+            found[owner] = Waiting(int(count), most)
+        return found
 
 
 class OwnerWrites(OwnerReads):
@@ -34,6 +35,15 @@ class OwnerWrites(OwnerReads):
 
     def lock_owners(self, names: Iterable[str]) -> Sequence[Owner]:
         return [_owner_of(row) for row in self._session.query_listed("lock_owners", names)]
+
+    def lock_due_owners(self, now_ms: int, limit: int, *, patient: bool) -> Collection[str]:
+        names = {one for (one,) in self._session.query("due_owners", now=now_ms, limit=limit)}
+        if patient:
+            self.lock_owners(names)
+            return names
+        locked = {one for (one,) in self._session.query_listed("lock_free_owners", names)}
+        held = {name for name in names - locked if self.owner(name) is not None}
+        return names - held
 
     def save_owner(self, owner: Owner) -> None:
         self._session.change(

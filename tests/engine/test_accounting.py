@@ -24,6 +24,7 @@ from tests.engine.history import instances_of, skips_of
 from tests.engine.world import ADMIN, MINUTE, NOON, World, a_definition
 
 EXAMPLES = int(os.environ.get("NOONDAY_TEST_MODEL", "0"))
+OWNER = "default"
 HOUR, DAY = 60 * MINUTE, 24 * 60 * MINUTE
 START = "2025-12-30T00:00:00Z"
 BERLIN, YORK = "Europe/Berlin", "America/New_York"
@@ -53,6 +54,7 @@ moves = st.one_of(
     st.tuples(st.just("policy"), st.sampled_from(CATCH_UPS)),
     st.tuples(st.just("schedule"), st.sampled_from(SCHEDULES)),
     st.tuples(st.sampled_from(["expire", "again"]), st.none()),
+    st.tuples(st.just("quota"), st.sampled_from([None, 0, 2, 30])),
 )
 
 
@@ -60,7 +62,8 @@ moves = st.one_of(
 class Ledger:
     """What is expected: of each nominal time ``RUN``, or the reason why not.
 
-    ``closed``: spans of the present suspension that an update in its midst has settled.
+    ``closed``: spans of the present suspension that an update in its midst has settled. ``room``: so many
+    may be added to what waits.
     """
 
     definition: Definition
@@ -70,6 +73,7 @@ class Ledger:
     until: int | None = None
     said: dict[int, str] = field(default_factory=dict)
     closed: list[tuple[int, int]] = field(default_factory=list)
+    room: int = 1_000_000
 
     def times(self, low: int, high: int) -> list[int]:
         timetable = compile_schedule(self.definition.schedule, submitted_ms=NOON)
@@ -96,28 +100,39 @@ class Ledger:
     def _catch_up(self, low: int, high: int, now: int) -> None:
         policy = self.definition.policies.catch_up
         window = MINUTE if policy.mode == "none" else WINDOWS[policy.window]
-        room = 1 if policy.mode == "latest" else policy.limit
+        many = 1 if policy.mode == "latest" else policy.limit
         for at in reversed(self.times(low, high)):
             if window is not None and at < now - window:
                 self.said[at] = "CATCH_UP_NONE" if policy.mode == "none" else "CATCH_UP_WINDOW"
-            elif room:
-                room -= 1
-                self.said[at] = "RUN"
+            elif many:
+                many -= 1
+                self.said[at] = "RUN" if self._fits() else "QUOTA"
             else:
                 self.said[at] = "CATCH_UP_LATEST" if policy.mode == "latest" else "CATCH_UP_LIMIT"
 
+    def _fits(self) -> bool:
+        self.room -= 1
+        return self.room >= 0
+
     def resume(self, mode: str | None, now: int) -> None:
+        kept: list[int] = []
+        fresh: list[int] = []
         if mode is not None:
             end = now if self.until is None else min(now, self.until)
-            room = 1 if mode == "latest" else self.definition.policies.catch_up.limit
+            many = 1 if mode == "latest" else self.definition.policies.catch_up.limit
             open_ = [at for at in self.times(self.since, end) if self._is_open(at)]
-            kept = open_[-room:]
+            kept = open_[-many:]
             fresh = self.times(self.cursor, end)
             full = "CATCH_UP_LATEST" if mode == "latest" else "CATCH_UP_LIMIT"
-            self.said |= dict.fromkeys(fresh, full) | dict.fromkeys(kept, "RUN")
+            self.said |= dict.fromkeys(fresh, full)
             self.cursor = max(self.cursor, end)
             self.state = "SCHEDULED"
         self.settle(now, now)
+        for at in reversed(kept):
+            if self._fits():
+                self.said[at] = "RUN"
+            elif at in fresh:
+                self.said[at] = "QUOTA"
         self.state, self.until = "SCHEDULED", None
 
     def _is_open(self, at: int) -> bool:
@@ -142,6 +157,8 @@ class Story:
         self.ledger = Ledger(job.definition, job.cursor_ms)
 
     def happens(self, what: str, how: Any) -> None:
+        owner = self.store.read(lambda reader: reader.waiting([OWNER])[OWNER])
+        self.ledger.room = (100_000 if owner.most is None else owner.most) - owner.count
         match what:
             case "sweep":
                 self.world.clock.now += how
@@ -150,6 +167,8 @@ class Story:
                 self.world.clock.now += how
             case "back":
                 self.world.clock.now -= how
+            case "quota":
+                commands.set_quotas(self.world.engine, ADMIN, OWNER, {"max_waiting": how})
             case _:
                 self._asked(what, how, self.world.clock.now)
 

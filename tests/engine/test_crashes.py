@@ -244,6 +244,11 @@ def backfill(reprocess: Reprocess) -> Step:
     return step
 
 
+def room_for_one(life: Life) -> None:
+    """Of the owner, one instance may wait."""
+    commands.set_quotas(life.world.engine, ADMIN, life.owner, {"max_waiting": 1})
+
+
 def cancel(life: Life) -> None:
     with suppress(WrongState):  # what is inline has ended by now
         commands.cancel_backfill(life.world.engine, ADMIN, life.backfill_id, kill=True)
@@ -320,6 +325,10 @@ STORIES: dict[str, tuple[Step, ...]] = {
     ),
     "backfill": (*MISSED, backfill("none")),
     "backfill-cancel": (*MISSED, backfill("none"), until(NOON + MINUTE + HALF + 1000), cancel),
+    "backfill-quota": (
+        *(room_for_one, outage, until(END + 4 * MINUTE), backfill("none")),
+        until(END + 14 * MINUTE),
+    ),
     "backfill-rerun": (until(END + HALF), backfill("all")),
 }
 

@@ -117,7 +117,7 @@ def test_they_are_due_oldest_first(store: SqlStore) -> None:
         a_backfill(4, wake_ms=NOON + 2),
     )
     due = store.read(lambda reader: reader.due_backfills(NOON + 1, 10))
-    assert due == [(an_id(2), an_id(2)), (an_id(1), JOB)]
+    assert [(one.id, one.job_id) for one in due] == [(an_id(2), an_id(2)), (an_id(1), JOB)]
     assert store.read(lambda reader: reader.due_backfills(NOON + 1, 1)) == due[:1]
     assert store.read(lambda reader: reader.next_wakes(NOON + 9)).backfills == NOON
 

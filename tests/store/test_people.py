@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from chalicelib.engine.owner_ports import Waiting
 from chalicelib.engine.ports import Remembered, Transaction
 from chalicelib.model.errors import AlreadyExists
 from chalicelib.model.owner import Owner
@@ -76,8 +77,24 @@ def test_what_owners_have_is_counted(store: SqlStore) -> None:
     running = an_instance(4, an_id(2), owner="red", state=InstanceState.RUNNING)
     insert_instances(store, *waiting, running, an_instance(1, an_id(3), owner="blue"))
     assert [store.read(lambda r, o=o: r.job_count(o)) for o in ("red", "blue", "x")] == [2, 1, 0]  # type: ignore[misc]
-    counts = store.read(lambda r: r.waiting_counts(["red", "blue", "x"]))
-    assert counts == {"red": 3, "blue": 1, "x": 0}
+    for name in ("red", "blue"):
+        store.transact(lambda tx, name=name: tx.insert_owner(name, NOON))  # type: ignore[misc]
+    store.transact(lambda tx: tx.save_owner(Owner(name="red", created_ms=NOON, max_waiting=2)))
+    found = store.read(lambda r: r.waiting(["red", "blue", "x"]))
+    assert found == {"red": Waiting(3, 2), "blue": Waiting(1), "x": Waiting(0)}
+
+
+def test_the_owners_of_due_jobs_are_locked_as_the_jobs_would_be_chosen(store: SqlStore) -> None:
+    for number, (owner, due) in enumerate([("red", 0), ("blue", 2), ("red", 1), ("green", 1)]):
+        insert_jobs(store, a_job(1 + number, owner=owner, wake_ms=NOON + due))
+    store.transact(lambda tx: tx.insert_owner("red", NOON))
+
+    def chosen(limit: int, *, patient: bool) -> set[str]:
+        return set(store.transact(lambda tx: tx.lock_due_owners(NOON + 1, limit, patient=patient)))
+
+    for patient in (True, False):  # also one that has no row yet: there is nothing to be locked
+        assert chosen(1, patient=patient) == {"red"}
+        assert chosen(9, patient=patient) == {"red", "green"}
 
 
 def test_memberships_change_and_end(store: SqlStore) -> None:

@@ -22,7 +22,7 @@ from chalicelib.engine.facts import Commanded
 from chalicelib.engine.moved import Moved
 from chalicelib.engine.once import Once, transact_once
 from chalicelib.engine.ports import Reader, Remembered, Transaction
-from chalicelib.engine.quotas import check_waiting, lock_owner, quotas_of
+from chalicelib.engine.quotas import check_waiting, fitting, lock_owner, quotas_of
 from chalicelib.engine.settle import announce, write_moves
 from chalicelib.engine.stopping import request_stop
 from chalicelib.engine.views import BackfillView
@@ -69,7 +69,8 @@ def plan_backfill(engine: Engine, principal: Principal, job_ref: str, wish: Wish
         ranges = reader.skip_ranges(job.id, checked.from_ms, checked.to_ms)
         items = considered(reader, job.id, checked.nominal, ranges, wish.reprocess)
         # What the schedule owes up to now exists as soon as the backfill is created.
-        owed = {one.nominal_ms for one in dispose(job, now, now).instances}
+        [settled] = fitting(engine, reader, [dispose(job, now, now)])
+        owed = {one.nominal_ms for one in settled.instances}
         planned = [_after_settling(one, owed) for one in items]
         return Plan(job, wish, checked.to_ms, checked.overlap, checked.max_active, planned)
 
@@ -101,7 +102,7 @@ def create_backfill(
         job = lock_job(tx, principal, job_ref, Role.OPERATOR)
         checked = check_wish(job, wish, now, owner.quotas(engine.quotas).backfill)
         check_waiting(engine, tx, job.owner)
-        settled, _ = settle_span(tx, job, now)
+        settled, _ = settle_span(engine, tx, job, now)
         # When to look at the job stays as it is: the sweep arms it anew, or ends its calendar.
         tx.save_jobs([replace(job, cursor_ms=settled.cursor_ms)])
         backfill = replace(

@@ -13,6 +13,7 @@ from chalicelib.engine.disposition import armed
 from chalicelib.engine.engine import Engine
 from chalicelib.engine.facts import Commanded
 from chalicelib.engine.ports import Transaction
+from chalicelib.engine.quotas import lock_owner
 from chalicelib.engine.wakeups import ring
 from chalicelib.model.calendar import Calendar, StoredCalendar
 from chalicelib.model.errors import (
@@ -82,12 +83,12 @@ def set_calendar(
 
     def unit(tx: Transaction) -> CalendarSet:
         now = engine.clock.now_ms()
+        lock_owner(engine, tx, chosen)
         found = tx.lock_calendars(chosen, [name])
         if not found:
             if if_match is not None:
                 raise StaleEdit(f"{chosen} has no calendar {name}; send no If-Match to create it")
             fresh = _new(principal, chosen, name, text, now)
-            tx.insert_owner(chosen, now)
             tx.insert_calendar(fresh)
             return CalendarSet(fresh, created=True)
         [before] = found
@@ -160,7 +161,7 @@ def _change_jobs(engine: Engine, tx: Transaction, change: _Change) -> CalendarSe
     for job in tx.lock_jobs(users) if users else ():
         if calendar.name not in job.calendar_names or job.state is JobState.DELETED:
             continue
-        settled, due = settle_span(tx, job, now)
+        settled, due = settle_span(engine, tx, job, now)
         revised = _with(settled, calendar)
         if not _fires(revised):
             hopeless.append(job.name)

@@ -10,6 +10,7 @@ from chalicelib.engine.access import choose_owner, require
 from chalicelib.engine.consequences import fill_groups
 from chalicelib.engine.engine import Engine
 from chalicelib.engine.ports import Transaction
+from chalicelib.engine.quotas import lock_owner
 from chalicelib.engine.wakeups import ring
 from chalicelib.model.errors import (
     AlreadyExists,
@@ -63,12 +64,12 @@ def set_group(
 
     def unit(tx: Transaction) -> GroupSet:
         now = engine.clock.now_ms()
+        lock_owner(engine, tx, chosen)
         before = tx.lock_groups([(chosen, name)]).get((chosen, name))
         if before is None:
             if if_match is not None:
                 raise StaleEdit(f"{chosen} has no group {name}; send no If-Match to create it")
             group = _new(principal, chosen, name, size, description or "", now)
-            tx.insert_owner(chosen, now)
             tx.insert_group(group)
             return GroupSet(group, created=True, given=fill_groups(tx, [(chosen, name)], now))
         _check_edit(before, if_match)

@@ -23,6 +23,7 @@ from chalicelib.engine.engine import Engine
 from chalicelib.engine.moved import Moved
 from chalicelib.engine.notifying import tell_of_suspension
 from chalicelib.engine.ports import Transaction
+from chalicelib.engine.quotas import rooms
 from chalicelib.engine.stopping import request_stop
 from chalicelib.model.definition import CatchUp
 from chalicelib.model.errors import InvalidInput, Problem, WrongState
@@ -138,10 +139,13 @@ def _resume_with_span(engine: Engine, command: Command, mode: str) -> Job:
         limit = 1 if mode == "latest" else job.definition.policies.catch_up.limit
         wanted = CatchUp.model_validate({"mode": mode, "limit": limit})
         caught = dispose(job, suspended_until(job, now), now, catch_up=wanted)
-        missed = _skipped_while_suspended(tx, job)
-        earlier = reopened(job, missed, now, limit - len(caught.instances))
         since = dispose(caught.job, now, now)
-        write_disposition(tx, [Disposition(job, tuple(earlier)), caught, since], now)
+        missed = _skipped_while_suspended(tx, job)
+        write_disposition(engine, tx, [since, caught], now)
+        # What is not reopened stays on record as it is: there is no range to be added.
+        room = max(rooms(engine, tx, [job.owner])[job.owner], 0)
+        earlier = reopened(job, missed, now, min(limit - len(caught.instances), room))
+        write_disposition(engine, tx, [Disposition(job, tuple(earlier))], now)
         resumed = replace(changed.job, cursor_ms=since.job.cursor_ms)
         return replace(changed, job=resumed, wakes=(*changed.wakes, now))
 

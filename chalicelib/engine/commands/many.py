@@ -186,7 +186,8 @@ def _unit(engine: Engine, tx: Transaction, task: _Task) -> _Outcome:
     seen = tx.instances_by_id(task.ids)
     room = {}
     if task.wanted.verb is Verb.RERUN:
-        room = rooms(engine, tx, tx.lock_owners({one.owner for one in seen}))
+        owners = tx.lock_owners({one.owner for one in seen})
+        room = rooms(engine, tx, [owner.name for owner in owners])
     tx.lock_groups(groups_of(seen))
     jobs = {job.id: job for job in tx.lock_jobs({one.job_id for one in seen})}
     outcome = _decided(task, jobs, tx.lock_instances(task.ids), now, room)

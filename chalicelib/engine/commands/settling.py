@@ -62,7 +62,8 @@ def execute(
     """Run the command in one transaction; afterwards ring for what it left due.
 
     ``repeated``: whether the event, on a job that it leads back to the state it is in, changes nothing.
-    ``first`` takes the locks that come before those of groups; it returns further groups to lock.
+    ``first`` takes the locks that come between the owner's and those of groups; it returns further groups
+    to lock.
 
     ``effect`` gets the settled job in its new state, and the time; it returns the job to be saved.
     Without ``settle`` it disposes of [cursor, now) itself.
@@ -73,6 +74,8 @@ def execute(
 
     def unit(tx: Transaction) -> Changed:
         now = engine.clock.now_ms()
+        # What is settled may add to what waits, which the owner's quota limits.
+        tx.lock_owners([find_job(tx, command.principal, command.job_ref).owner])
         further = first(tx) if first is not None else ()
         lock_groups_of(tx, command.principal, command.job_ref, further)
         job = lock_job(tx, command.principal, command.job_ref, command.role)
@@ -81,7 +84,7 @@ def execute(
         stays = after is job.state and command.event is not JobEvent.UPDATE
         if stays and repeated(job, now):
             return Changed(job, moved=False)
-        settled, wakes = settle_span(tx, job, now) if settle else (job, ())
+        settled, wakes = settle_span(engine, tx, job, now) if settle else (job, ())
         changed = effect(tx, replace(settled, state=after), now)
         if not changed.moved:
             # What was settled is written: without its cursor the next one would account for it again.
@@ -126,11 +129,13 @@ def check_edit(job: Job, if_match: int | None) -> None:
         )
 
 
-def settle_span(tx: Transaction, job: Job, now_ms: int) -> tuple[Job, tuple[int, ...]]:
-    """Dispose of [cursor, now) as the sweep would have; the job, and when what appeared is due."""
-    disposition = dispose(job, now_ms, now_ms)
-    write_disposition(tx, [disposition], now_ms)
-    return disposition.job, (now_ms,) if disposition.instances else ()
+def settle_span(
+    engine: Engine, tx: Transaction, job: Job, now_ms: int
+) -> tuple[Job, tuple[int, ...]]:
+    """Dispose of [cursor, now) as the sweep would have, under the lock of the owner too; the job, and when
+    what appeared is due."""
+    [written] = write_disposition(engine, tx, [dispose(job, now_ms, now_ms)], now_ms)
+    return written.job, (now_ms,) if written.instances else ()
 
 
 def stamped(job: Job, principal: Principal, now_ms: int) -> Job:

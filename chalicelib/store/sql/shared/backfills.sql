@@ -31,7 +31,7 @@ SELECT i.backfill, i.state, COUNT(*)
  GROUP BY i.backfill, i.state
 
 -- name: due_backfills
-SELECT b.id, b.job_id FROM scheduler_backfills b
+SELECT b.id, b.job_id, b.owner FROM scheduler_backfills b
  WHERE b.wake_ms <= :now
  ORDER BY b.wake_ms, b.id LIMIT :limit
 

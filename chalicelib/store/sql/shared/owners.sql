@@ -19,9 +19,20 @@ UPDATE scheduler_owners
 SELECT COUNT(*) FROM scheduler_jobs j @by(scheduler_jobs_name)
  WHERE j.owner = :owner AND j.name_key > ''
 
--- name: waiting_counts
-SELECT i.owner, COUNT(*)
-  FROM @listed(:ids) scheduler_job_instances i @by(scheduler_job_instances_owner_state)
-    ON i.owner = listed.value
- WHERE i.state = 'WAITING'
- GROUP BY i.owner
+-- name: waiting
+-- Of each owner: its own limit, and how many wait.
+SELECT o.name, o.max_waiting,
+       (SELECT COUNT(*) FROM scheduler_job_instances i @by(scheduler_job_instances_owner_state)
+         WHERE i.owner = o.name AND i.state = 'WAITING')
+  FROM @listed(:ids) scheduler_owners o @by_primary ON o.name = listed.value
+
+-- name: due_owners
+-- Each as often as it has jobs among those that would be looked at now.
+SELECT j.owner FROM scheduler_jobs j
+ WHERE j.wake_ms <= :now
+ ORDER BY j.wake_ms, j.id LIMIT :limit
+
+-- name: lock_free_owners
+SELECT o.name
+  FROM @listed(:ids) scheduler_owners o @by_primary ON o.name = listed.value
+ ORDER BY o.name @for_update_skip_locked
