@@ -8,6 +8,7 @@ PYTHON   ?=
 WORKERS  ?= 2
 TESTS    ?=
 RACES    ?= 10000
+STAGE    ?= dev
 
 # The newest Python that Noonday is tested on comes first; PYTHON= names another.
 PYTHONS := $(or $(PYTHON),python3.13 python3.12 python3.11 python3 python)
@@ -18,10 +19,10 @@ ifdef NO_COLOR
 SAY     := @printf '\n%s\n'
 endif
 # What is typed and linted: everything that is Python.
-TYPED   := $(wildcard app.py .ci/pins.py chalicelib cli tests examples docs/*.py benchmarks)
+TYPED   := $(wildcard app.py .ci/pins.py chalicelib cli infra tests examples docs/*.py benchmarks)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-cloud test-time test-race bench pins docs fmt clean
+.PHONY: help demo run test test-cloud test-time test-race bench pins docs fmt clean package
 .NOTPARALLEL:
 
 help:
@@ -41,6 +42,7 @@ help:
 	@echo '  make bench       how fast it is'
 	@echo '  make docs        write the generated parts of docs/ anew'
 	@echo '  make fmt         format the code, and mend what can be mended'
+	@echo '  make package     build the stack of a stage on AWS, STAGE=dev, into build/; nothing is deployed'
 	@echo '  make pins        resolve the requirements anew (UPGRADE=1: to the newest)'
 	@echo '  make clean       remove .venv, caches and the demonstration; your databases stay'
 	@echo
@@ -78,6 +80,9 @@ bench: .venv/.dev .venv/.project
 	@for file in benchmarks/engine.py benchmarks/schedule.py; do \
 		[ ! -e "$$file" ] || $(BIN)/python -m $$(echo "$${file%.py}" | tr / .) || exit 1; \
 	done
+
+package: .venv/.dev .venv/.project
+	@$(BIN)/python -m infra.package $(STAGE)
 
 pins: .venv/.dev
 	@$(BIN)/python .ci/pins.py $(if $(UPGRADE),--upgrade)

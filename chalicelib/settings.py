@@ -43,6 +43,7 @@ SETTINGS: Mapping[str, tuple[str | None, str]] = {
         None,
         "on AWS, for the function migrate alone: the secret of the database's master, as RDS keeps it",
     ),
+    "NOONDAY_DATABASE_POOL": ("8", "1 to 64: connections that a process opens at most"),
     "NOONDAY_DATABASE_CA": (
         None,
         "a PEM file of authorities that may vouch for it; else Amazon's for RDS, and the system's",
@@ -151,6 +152,7 @@ class Settings:
     database_iam: bool
     master_secret: str | None
     database_ca: Path | None
+    database_pool: int
     connections: Mapping[str, Database]
     files: Path
     runs: Path
@@ -195,6 +197,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         database_iam=_choice(environ, "NOONDAY_DATABASE_IAM", ("on", "off")) == "on",
         master_secret=environ.get("NOONDAY_MASTER_SECRET") or None,
         database_ca=_file(environ, "NOONDAY_DATABASE_CA"),
+        database_pool=_number(environ, "NOONDAY_DATABASE_POOL", 1, 64),
         connections=dict(_connections(environ)),
         files=Path(_get(environ, "NOONDAY_FILES")),
         runs=Path(_get(environ, "NOONDAY_RUNS")),

@@ -131,7 +131,12 @@ def _target_settings(settings: Settings) -> TargetSettings:
 def open_database(settings: Settings, aws: Aws | None = None) -> SqlStore:
     """Raises NoondayError when the URL cannot be read; the database itself is not asked yet."""
     url = settings.database.url
-    return open_store(url, password=password_of(settings, aws), tls=tls_of(settings))
+    return open_store(
+        url,
+        password=password_of(settings, aws),
+        tls=tls_of(settings),
+        connections=settings.database_pool,
+    )
 
 
 def tls_of(settings: Settings) -> Tls | None:

@@ -12,12 +12,16 @@ __all__ = ["Passwords", "SqlStore", "Tls", "open_store", "read_address"]
 
 
 def open_store(
-    url: str, *, password: str | Passwords | None = None, tls: Tls | None = None
+    url: str,
+    *,
+    password: str | Passwords | None = None,
+    tls: Tls | None = None,
+    connections: int = 8,
 ) -> SqlStore:
     """The store at that URL; connections are opened when they are needed.
 
     ``tls``: None lets a database on this machine go without, and verifies every other one with the
-    system's authorities.
+    system's authorities. ``connections``: how many it opens at most; a file needs no limit.
 
     Raises:
         InvalidInput: the URL cannot be read, or it carries a password.
@@ -27,4 +31,4 @@ def open_store(
         return SqlStore(SqliteDriver(address))
     from chalicelib.store.mysql import MysqlDriver  # noqa: PLC0415  SQLite needs no PyMySQL
 
-    return SqlStore(MysqlDriver(address, password, tls))
+    return SqlStore(MysqlDriver(address, password, tls, connections=connections))

@@ -172,6 +172,7 @@ class MysqlDriver:
         *,
         connect: Connect = pymysql.connect,
         lock_wait_s: int = LOCK_WAIT_S,
+        connections: int = SIZE,
     ) -> None:
         self._address = address
         self._tls = tls or (None if address.loopback else Tls())
@@ -179,7 +180,7 @@ class MysqlDriver:
         self._lock_wait_s = lock_wait_s
         self.__password = password
         self.statements = Statements(self.dialect, pyformat)
-        self._pool = Pool(self._open, SIZE)
+        self._pool = Pool(self._open, connections)
 
     def __repr__(self) -> str:
         return f"MysqlDriver({self.describe()})"

@@ -1,0 +1,1 @@
+"""What Noonday needs on AWS: ``make package``, ``make deploy``, ``make destroy``."""

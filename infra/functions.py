@@ -1,0 +1,121 @@
+"""The functions of ``app.py``, as it declares them, and what each is given of memory, time and company."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from chalice.app import CloudWatchEventConfig, ScheduledEventConfig, SQSEventConfig
+
+
+class Source(Enum):
+    """What calls a function."""
+
+    API = "api"
+    SCHEDULE = "schedule"
+    QUEUE = "queue"
+    EVENTS = "events"
+    HAND = "hand"
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """``concurrency``: how many of it may be at work at once."""
+
+    memory_mb: int
+    timeout_s: int
+    concurrency: int
+
+
+SIZES = {
+    "api": Size(512, 29, 10),
+    "minute": Size(512, 55, 2),
+    "second": Size(512, 55, 2),
+    "launch": Size(512, 60, 5),
+    "work": Size(1024, 900, 10),
+    "check": Size(512, 120, 3),
+    "deliver": Size(512, 60, 3),
+    "completion": Size(512, 30, 3),
+    "data_arrival": Size(512, 30, 2),
+    "housekeeping": Size(512, 900, 1),
+    "migrate": Size(512, 900, 1),
+}
+STANDARD = Size(512, 60, 2)
+"""A function that is new here."""
+
+CONNECTIONS = 2
+"""To the database, of one process: its own, and that of the thread that keeps its claim."""
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """``lane``: the queue that feeds it; None where none does."""
+
+    name: str
+    source: Source
+    lane: str | None = None
+
+    @property
+    def size(self) -> Size:
+        return SIZES.get(self.name, STANDARD)
+
+    @property
+    def logical_id(self) -> str:
+        """As Chalice calls it in its template."""
+        return "APIHandler" if self.source is Source.API else _camel(self.name)
+
+    @property
+    def configured_as(self) -> str:
+        """As Chalice calls it in its configuration."""
+        return "api_handler" if self.source is Source.API else self.name
+
+    @property
+    def event_id(self) -> str:
+        return _camel(f"{self.name}-sqs-event-source" if self.lane else f"{self.name}-event")
+
+    @property
+    def logs_id(self) -> str:
+        return f"{_camel(self.name)}Logs"
+
+    @property
+    def limits_by_reserve(self) -> bool:
+        """A mapping limits what a queue feeds; a rule by itself calls one at a time."""
+        return self.source in (Source.API, Source.EVENTS)
+
+
+def declared() -> Sequence[Function]:
+    """In the order of ``app.py``; the API first."""
+    return tuple(_functions(importlib.import_module("app").app))
+
+
+def _functions(app: Any) -> list[Function]:
+    found = [Function("api", Source.API)]
+    for one in app.event_sources:
+        match one:
+            case ScheduledEventConfig():
+                found.append(Function(one.name, Source.SCHEDULE))
+            case SQSEventConfig():
+                found.append(Function(one.name, Source.QUEUE, str(one.queue).rpartition("-")[2]))
+            case CloudWatchEventConfig():
+                found.append(Function(one.name, Source.EVENTS))
+            case _:
+                raise TypeError(f"infra/ does not know what feeds {one.name}: {type(one).__name__}")
+    return [*found, *(Function(one.name, Source.HAND) for one in app.pure_lambda_functions)]
+
+
+def _camel(name: str) -> str:
+    """As Chalice makes logical ids of names."""
+    return "".join(part.capitalize() for part in name.replace("_", "-").split("-"))
+
+
+def lanes(functions: Sequence[Function]) -> Sequence[Function]:
+    """Those that a queue feeds."""
+    return [one for one in functions if one.lane is not None]
+
+
+def connections(functions: Sequence[Function]) -> int:
+    """All that can be open to the database at the same moment."""
+    return sum(one.size.concurrency for one in functions) * CONNECTIONS

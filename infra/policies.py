@@ -1,0 +1,116 @@
+"""What each function may do, and nothing else. Written from what the code calls: its queues, its secret, and
+the permissions that the kinds of targets declare, on the resources that the stage allows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from infra.functions import Function, Source
+from infra.intrinsics import Value, arn, attribute, ref
+from infra.permitted import assumed_roles, statements_for
+from infra.stage import Stage
+
+Statement = dict[str, Any]
+
+STARTED = "launch"
+"""The function that launches, asks and ends what AWS executes."""
+KINDS: Mapping[str, frozenset[str]] = {
+    "work": frozenset({"lambda_sync"}),
+    "check": frozenset({"s3"}),
+}
+"""Which kinds a function calls; ``launch`` calls all others."""
+INLINE = frozenset().union(*KINDS.values())
+
+SENDS: Mapping[str, Sequence[str]] = {
+    "minute": ("wake", "launch", "work", "check", "deliver"),
+    "second": ("wake", "launch", "work", "check", "deliver"),
+    "check": ("wake", "launch", "work"),
+    "completion": ("wake", "launch"),
+    "data_arrival": ("wake", "check"),
+    "migrate": (),
+}
+"""The queues that a function sends to."""
+WAKES = ("wake",)
+"""Every command may make something due: whoever gives it arms the alarm."""
+
+# Lambda itself makes the network interfaces, with the function's role.
+INTERFACES = (
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:UnassignPrivateIpAddresses",
+)
+CONSUME = (
+    "sqs:ChangeMessageVisibility",
+    "sqs:DeleteMessage",
+    "sqs:GetQueueAttributes",
+    "sqs:ReceiveMessage",
+)
+
+
+def policy(function: Function, stage: Stage) -> dict[str, Any]:
+    """The document of its role."""
+    return {"Version": "2012-10-17", "Statement": list(_statements(function, stage))}
+
+
+def _statements(function: Function, stage: Stage) -> Iterator[Statement]:
+    name = f"{stage.prefix}-{function.name}"
+    logs = arn("logs", f"log-group:/aws/lambda/{name}:*")
+    yield allow("Log", ["logs:CreateLogStream", "logs:PutLogEvents"], [logs])
+    yield allow("JoinTheNetwork", INTERFACES, ["*"])
+    yield {
+        **allow("NotFromTheCodeItself", INTERFACES, ["*"]),
+        "Effect": "Deny",
+        "Condition": {"ArnEquals": {"lambda:SourceFunctionArn": arn("lambda", f"function:{name}")}},
+    }
+    if function.lane:
+        yield allow("TakeFromItsQueue", CONSUME, [queue_arn(function.lane)])
+    sends = SENDS.get(function.name, WAKES)
+    if sends:
+        yield allow("Send", ["sqs:SendMessage"], [queue_arn(lane) for lane in sends])
+    yield allow("DatabasePassword", ["secretsmanager:GetSecretValue"], secrets_of(function))
+    yield from _of_targets(function, stage)
+
+
+def secrets_of(function: Function) -> list[Value]:
+    """The master's is for who creates the application's user."""
+    own = ref("DatabaseSecret")
+    if function.source is Source.HAND and function.name == "migrate":
+        return [own, attribute("Database", "MasterUserSecret.SecretArn")]
+    return [own]
+
+
+def _of_targets(function: Function, stage: Stage) -> Iterator[Statement]:
+    entries = [one for one in stage.allowed if calls(function, one.kind)]
+    roles = assumed_roles(entries)
+    if roles:
+        yield allow("ActForOwners", ["sts:AssumeRole"], roles)
+    direct = [one for one in entries if one.role is None]
+    yield from statements_for(direct, lambda kind: calls(function, kind), stage)
+    if function.name == STARTED:
+        yield from stage.permissions
+
+
+def calls(function: Function, kind: str) -> bool:
+    """Whether the function calls AWS for that kind; ``*`` is every kind."""
+    if function.name == STARTED:
+        return kind not in INLINE
+    mine = KINDS.get(function.name, frozenset())
+    return bool(mine) if kind == "*" else kind in mine
+
+
+def allow(sid: str, actions: Sequence[str], resources: Sequence[Value]) -> Statement:
+    return {
+        "Sid": sid,
+        "Effect": "Allow",
+        "Action": list(actions),
+        "Resource": resources[0] if len(resources) == 1 else list(resources),
+    }
+
+
+def queue_arn(lane: str) -> Value:
+    return attribute(f"{lane.capitalize()}Queue", "Arn")

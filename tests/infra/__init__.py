@@ -1,0 +1,1 @@
+"""The stack: what is packaged, what it may do, and what deploys it."""
