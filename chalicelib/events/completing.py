@@ -36,8 +36,8 @@ _KINDS = [*_TOKENS, *_NAMES, _BUILD]
 _ENDS = (
     ("status", ["SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"]),  # Step Functions, Batch
     ("lastStatus", ["STOPPED"]),  # ECS
-    ("state", ["SUCCEEDED", "FAILED", "TIMEOUT", "STOPPED"]),  # Glue
-    ("state", ["FINISHED", "ABORTED"]),  # Redshift, besides FAILED
+    # Glue, and the last two with FAILED Redshift
+    ("state", ["SUCCEEDED", "FAILED", "TIMEOUT", "STOPPED", "FINISHED", "ABORTED"]),
     ("currentState", ["SUCCEEDED", "FAILED", "CANCELLED"]),  # Athena
     ("build-status", ["SUCCEEDED", "FAILED", "FAULT", "TIMED_OUT", "STOPPED"]),  # CodeBuild
 )

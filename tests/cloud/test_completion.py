@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -179,6 +180,11 @@ def test_steps_on_the_way_do_not_pass_the_rule(offer: Offer) -> None:
     assert not passes(ended(offer.kind, token, "x", STEPS[offer.kind]))
     theirs = ended(offer.kind, token, "x")
     assert not passes({**theirs, "source": "my.application"})
+
+
+def test_the_rule_is_within_the_limits_of_eventbridge() -> None:
+    assert len(json.dumps(PATTERN)) < 2048
+    assert len({next(iter(one)) for one in PATTERN["detail"]["$or"]}) == 5  # each field once
 
 
 @pytest.mark.parametrize(
