@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from chalicelib.engine.filters import StatisticsFilter
@@ -24,8 +25,14 @@ class HistoryReads:
     def finished(
         self, wanted: StatisticsFilter, owners: Sequence[str] | None
     ) -> Sequence[Finished]:
-        found = [Finished(*row) for row in self._sample("finished", wanted, owners)]
-        return sorted(found, key=lambda one: (-one.nominal_ms, one.job_id))[: wanted.limit]
+        """Once there are enough, only what is newer than the oldest of them is asked for."""
+        newest: list[Finished] = []
+        for scope in _scopes(wanted, owners):
+            newest += [Finished(*row) for row in self._of("finished", wanted, scope)]
+            newest = sorted(newest, key=lambda one: (-one.nominal_ms, one.job_id))[: wanted.limit]
+            if len(newest) >= wanted.limit:
+                wanted = replace(wanted, from_ms=newest[-1].nominal_ms)
+        return newest
 
     def unfinished(
         self, wanted: StatisticsFilter, owners: Sequence[str] | None
@@ -56,17 +63,20 @@ class HistoryReads:
         self, name: str, wanted: StatisticsFilter, owners: Sequence[str] | None
     ) -> Iterator[Row]:
         for scope in _scopes(wanted, owners):
-            yield from self._session.query(
-                name,
-                from_ms=wanted.from_ms,
-                to_ms=wanted.to_ms,
-                from_id=first_id(wanted.from_ms),
-                to_id=first_id(wanted.to_ms),
-                kind=wanted.kind,
-                limit=wanted.limit,
-                **scope,
-                **_among(wanted, scope),
-            )
+            yield from self._of(name, wanted, scope)
+
+    def _of(self, name: str, wanted: StatisticsFilter, scope: dict[str, Any]) -> Sequence[Row]:
+        return self._session.query(
+            name,
+            from_ms=wanted.from_ms,
+            to_ms=wanted.to_ms,
+            from_id=first_id(wanted.from_ms),
+            to_id=first_id(wanted.to_ms),
+            kind=wanted.kind,
+            limit=wanted.limit,
+            **scope,
+            **_among(wanted, scope),
+        )
 
 
 def _among(wanted: StatisticsFilter, scope: dict[str, Any]) -> dict[str, Any]:

@@ -85,6 +85,9 @@ def test_of_some_jobs_only(store: SqlStore, more: int) -> None:
     among = (an_id(2), an_id(3), *(an_id(100 + number) for number in range(more)))
     assert finished(store, among=among, limit=3) == [("2", 8), ("3", 8), ("2", 7)]
     assert len(finished(store, among=among)) == 18
+    newest = [at for _, at in finished(store, among=among)]
+    for limit in range(1, 20):
+        assert [at for _, at in finished(store, among=among, limit=limit)] == newest[:limit]
     assert finished(store, among=(), limit=3) == []
     some = wanted(among=(an_id(1), *among[2:]))
     waiting = store.read(lambda reader: reader.unfinished(some, None))
