@@ -1,7 +1,7 @@
 """What statistics cost over a million instances, as a multiple of what they cost over a tenth of them.
 
-They are made of the newest ten thousand that ended, so that the multiple has nothing to do with ten: what grows
-is the file around them, and with it what is read from the disk instead of from memory.
+They are made of the newest ten thousand that ended, so that the multiple has nothing to do with ten: what
+grows is the file around them, and with it what is read from the disk instead of from memory.
 """
 
 from __future__ import annotations
