@@ -22,7 +22,7 @@ endif
 TYPED   := $(wildcard app.py .ci/pins.py chalicelib cli infra tests examples docs/*.py benchmarks)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-cloud test-time test-race bench pins docs fmt clean package
+.PHONY: help demo run test test-cloud test-time test-race bench pins docs fmt clean package deploy destroy
 .NOTPARALLEL:
 
 help:
@@ -43,6 +43,8 @@ help:
 	@echo '  make docs        write the generated parts of docs/ anew'
 	@echo '  make fmt         format the code, and mend what can be mended'
 	@echo '  make package     build the stack of a stage on AWS, STAGE=dev, into build/; nothing is deployed'
+	@echo '  make deploy      bring a stage to AWS, or up to date: STAGE=dev; docs/deploying.md'
+	@echo '  make destroy     take a stage off AWS, after a question; a snapshot of its database remains'
 	@echo '  make pins        resolve the requirements anew (UPGRADE=1: to the newest)'
 	@echo '  make clean       remove .venv, caches and the demonstration; your databases stay'
 	@echo
@@ -83,6 +85,12 @@ bench: .venv/.dev .venv/.project
 
 package: .venv/.dev .venv/.project
 	@$(BIN)/python -m infra.package $(STAGE)
+
+deploy: .venv/.dev .venv/.project
+	@$(BIN)/python -m infra.deploy $(STAGE)
+
+destroy: .venv/.dev .venv/.project
+	@$(BIN)/python -m infra.destroy $(STAGE)
 
 pins: .venv/.dev
 	@$(BIN)/python .ci/pins.py $(if $(UPGRADE),--upgrade)

@@ -29,6 +29,10 @@ from chalicelib.targets.sql import SqlTarget
 from docs import cli_commands, state_diagrams
 from docs.fields import fields_of
 from docs.markdown import code, plain, table
+from infra.alarms import wanted as wanted_alarms
+from infra.capacity import max_connections
+from infra.functions import declared
+from infra.stage import Database, Stage
 
 DOCS = Path(__file__).resolve().parent
 PART = re.compile(r"(<!-- generated: ([a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -99,7 +103,15 @@ def permissions() -> Iterator[str]:
     yield from table(["kind", "action", "on"], rows)
 
 
+def alarms() -> Iterator[str]:
+    """What each alarm means and what to do, from the table that makes them."""
+    every = wanted_alarms(declared(), Stage(name="dev"), max_connections(Database().instance))
+    rows = ([code(one.name), plain(one.meaning), plain(one.remedy)] for one in every)
+    yield from table(["alarm", "it means", "what to do"], rows)
+
+
 PARTS: Mapping[str, Part] = {
+    "alarms": alarms,
     "job-diagram": state_diagrams.job_diagram,
     "job-table": state_diagrams.job_table,
     "instance-diagram": state_diagrams.instance_diagram,
