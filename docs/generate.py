@@ -29,6 +29,7 @@ from chalicelib.targets.sql import SqlTarget
 from docs import cli_commands, state_diagrams
 from docs.fields import fields_of
 from docs.markdown import code, plain, table
+from infra import costs
 from infra.alarms import wanted as wanted_alarms
 from infra.capacity import max_connections
 from infra.functions import declared
@@ -110,7 +111,14 @@ def alarms() -> Iterator[str]:
     yield from table(["alarm", "it means", "what to do"], rows)
 
 
+def monthly() -> Iterator[str]:
+    yield from table(costs.HEADER, costs.rows())
+    yield ""
+    yield f"Prices of {costs.DATED}."
+
+
 PARTS: Mapping[str, Part] = {
+    "costs": monthly,
     "alarms": alarms,
     "job-diagram": state_diagrams.job_diagram,
     "job-table": state_diagrams.job_table,
