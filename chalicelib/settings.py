@@ -113,7 +113,7 @@ _CONNECTION = re.compile(r"NOONDAY_CONNECTION_([A-Z0-9_]+)")
 _ROLE = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+")
 AWS_KINDS = (
     *("athena", "aws", "batch", "codebuild", "ecs", "events", "glue", "lambda", "lambda_sync"),
-    *("redshift_data", "s3", "sns", "sqs", "step_functions"),
+    *("glue_data", "redshift_data", "s3", "sns", "sqs", "step_functions"),
 )
 _SECRET = re.compile(r"whsec_([A-Za-z0-9+/=]+)")
 _HOST = re.compile(r"([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?|\[[0-9a-fA-F:]+\])(:\d{1,5})?")

@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 from chalicelib.aws import Aws
 from chalicelib.aws.authorities import authorities_for
 from chalicelib.aws.credentials import iam_password, secret_password
-from chalicelib.channels import ChannelRegistry, Webhook, WebhookSettings
+from chalicelib.channels import AWS_CHANNELS, ChannelRegistry, Webhook, WebhookSettings
 from chalicelib.engine.engine import Chores, Engine
 from chalicelib.engine.ports import Alarm, Clock, Queue, Stops
 from chalicelib.entropy import SystemChance, SystemIds
@@ -29,6 +29,7 @@ from chalicelib.store import Passwords, SqlStore, Tls, open_store
 from chalicelib.targets import (
     Allowance,
     Connection,
+    GlueProbe,
     HttpProbe,
     Permission,
     S3Probe,
@@ -73,6 +74,7 @@ def compose(
         {
             "file": LocalData(settings.files),
             "s3": S3Probe(target_settings, clock),
+            "glue": GlueProbe(target_settings, clock),
             "sql": SqlProbe(target_settings),
             "http": HttpProbe(target_settings),
         }
@@ -88,7 +90,7 @@ def compose(
         conditions=conditions,
         artifacts=targets,
         stops=transport.stops,
-        channels=ChannelRegistry(Webhook(_webhook_settings(settings), clock)),
+        channels=_channels(settings, target_settings.allow, clock),
         listener=log,
         quotas=settings.quotas,
         chores=Chores(_retention(settings)),
@@ -98,6 +100,12 @@ def compose(
 
 def _retention(settings: Settings) -> Retention:
     return Retention(settings.retention_days * DAY_MS or None, settings.retention_count or None)
+
+
+def _channels(settings: Settings, allow: Allowance, clock: Clock) -> ChannelRegistry:
+    aws = Aws(settings.aws_region, clock.now_ms)
+    on_aws = (kind(aws, allow, settings.address) for kind in AWS_CHANNELS)
+    return ChannelRegistry(Webhook(_webhook_settings(settings), clock), *on_aws)
 
 
 def _webhook_settings(settings: Settings) -> WebhookSettings:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from chalicelib import api
 from chalicelib.api.problems import STATUSES
@@ -21,7 +22,7 @@ from chalicelib.model.errors import NoondayError
 from chalicelib.model.prerequisite import Prerequisite
 from chalicelib.model.schedule import Schedule
 from chalicelib.settings import SETTINGS
-from chalicelib.targets import registry
+from chalicelib.targets import GlueProbe, S3Probe, registry
 from chalicelib.targets.aws_lambda import LambdaSyncTarget
 from chalicelib.targets.http import HttpTarget
 from chalicelib.targets.process import ProcessTarget
@@ -92,13 +93,14 @@ def _says(error: type[NoondayError]) -> str:
 
 def permissions() -> Iterator[str]:
     """What each kind's role needs, from the code that calls."""
+    kinds: Sequence[Any] = (*registry.AWS_KINDS, S3Probe, GlueProbe)
     rows = (
         [
             code(kind.name),
             code(need.action),
             code(need.on) if ":" in need.on or need.on == "*" else need.on,
         ]
-        for kind in registry.AWS_KINDS
+        for kind in kinds
         for need in kind.needs
     )
     yield from table(["kind", "action", "on"], rows)

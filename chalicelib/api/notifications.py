@@ -37,7 +37,9 @@ class NotificationDocument(Answer):
     owner: str
     instance_id: str | None
     event: str = Field(description="What is told; the payload's type")
-    channel: dict[str, JsonValue] = Field(description="Its kind, and what that needs: a url")
+    channel: dict[str, JsonValue] = Field(
+        description="Its kind, and what that needs: a url, a topic or a bus"
+    )
     state: NotificationState
     attempts: int = Field(description="Deliveries that were begun")
     error: str | None = Field(description="How the last of them failed")

@@ -15,7 +15,7 @@ class ChannelKind(Protocol):
 
     name: str
 
-    def complaint(self, channel: Mapping[str, Any]) -> str | None: ...
+    def complaint(self, channel: Mapping[str, Any], owner: str) -> str | None: ...
 
     def deliver(self, channel: Mapping[str, Any], notification: Notification) -> Receipt:
         """Within seconds; may raise what nobody foresaw."""
@@ -28,11 +28,11 @@ class ChannelRegistry:
     def __init__(self, *kinds: ChannelKind) -> None:
         self._kinds = {kind.name: kind for kind in kinds}
 
-    def complaint(self, channel: Mapping[str, Any]) -> str | None:
+    def complaint(self, channel: Mapping[str, Any], owner: str) -> str | None:
         kind = self._kinds.get(str(channel.get("kind")))
         if kind is None:
             return f"is no channel of this server; there are {', '.join(sorted(self._kinds))}"
-        return kind.complaint(channel)
+        return kind.complaint(channel, owner)
 
     def deliver(self, notification: Notification) -> Receipt:
         """A channel that raises has failed like one that refuses: others must not suffer."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -10,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from chalicelib.channels.payload import body_of
 from chalicelib.channels.signing import secrets_for, signed
 from chalicelib.engine.notification_ports import Receipt
 from chalicelib.engine.ports import Clock
@@ -58,7 +58,8 @@ class Webhook:
         self._resolve = resolve
         self._seconds = seconds
 
-    def complaint(self, channel: Mapping[str, Any]) -> str | None:
+    def complaint(self, channel: Mapping[str, Any], owner: str) -> str | None:
+        del owner  # whom http may reach is the same for all
         return url_complaint(str(channel["url"]), self._allowed)
 
     def deliver(self, channel: Mapping[str, Any], notification: Notification) -> Receipt:
@@ -144,21 +145,6 @@ class Webhook:
             at_ms = int(parsedate_to_datetime(text).timestamp() * 1000)
             return max(0, at_ms - self._clock.now_ms())
         return None
-
-
-def body_of(notification: Notification, address: str | None) -> bytes:
-    """The same bytes at every repetition. The link leads to where the server is reached now."""
-    payload = json.loads(notification.payload_json)
-    payload["data"]["url"] = (
-        None if address is None else f"{address.rstrip('/')}{_path(notification)}"
-    )
-    return json.dumps(payload, ensure_ascii=False).encode("utf-8", "replace")
-
-
-def _path(notification: Notification) -> str:
-    if notification.instance_id is not None:
-        return f"/instances/{notification.instance_id}"
-    return f"/jobs/{notification.job_id}"
 
 
 def url_complaint(url: str, allowed: Allowed) -> str | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
 
-from chalicelib.model.prerequisite import S3, Kind
+from chalicelib.model.prerequisite import GLUE, S3, Kind
 
 Bound = str | int | float | bool | None
 UpstreamKey = tuple[str, str, int]
@@ -55,7 +55,8 @@ class Found:
 def wait_key(condition: Condition) -> str | None:
     """The key under which its arrival finds who waits for it; None where nothing announces it.
 
-    Of a glob or a prefix it is the folder before the first wildcard: what arrives below it may be it.
+    Of a glob or a prefix it is the folder before the first wildcard: what arrives below it may be it. Of a
+    partition it is its table: catalogues tell of changes of tables.
     """
     if condition.kind == "data":
         return data_key(_literal_folder(condition.what))
@@ -67,6 +68,9 @@ def wait_key(condition: Condition) -> str | None:
 def arrival_keys(path: str) -> Iterator[str]:
     """The keys of everybody whom the arrival of that path may concern: its own, and each folder's above."""
     whole = normal_path(path)
+    if whole.startswith(GLUE):
+        yield data_key(_table(whole))
+        return
     scheme = S3 if whole.startswith(S3) else ""
     parts = whole[len(scheme) :].split("/")
     folders = ["/".join(parts[:depth]) + "/" for depth in range(len(parts) - 1, 0, -1)]
@@ -86,7 +90,7 @@ def job_key(upstream: UpstreamKey) -> str:
 
 def normal_path(path: str) -> str:
     """Local paths are compared without what means nothing: ``a//./b`` is ``a/b``. S3 keys are as they are."""
-    if path.startswith((S3, "/")):
+    if path.startswith((S3, GLUE, "/")):
         return path
     parts = [part for part in path.split("/") if part not in ("", ".")]
     return "/".join(parts) + ("/" if parts and path.endswith("/") else "")
@@ -96,7 +100,13 @@ def wild(path: str) -> bool:
     return _WILD.search(path) is not None
 
 
+def _table(path: str) -> str:
+    return "/".join(path.removeprefix(GLUE).split("/")[:2])
+
+
 def _literal_folder(path: str) -> str:
+    if path.startswith(GLUE):
+        return _table(path)
     match = None if path.startswith(S3) else _WILD.search(path)
     if match is None:
         return path

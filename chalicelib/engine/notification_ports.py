@@ -78,8 +78,8 @@ class Receipt:
 class Channels(Protocol):
     """The ways to reach somebody, by the kind that a channel's document names."""
 
-    def complaint(self, channel: Mapping[str, Any]) -> str | None:
-        """What is wrong with a channel, as far as it can be told without asking it."""
+    def complaint(self, channel: Mapping[str, Any], owner: str) -> str | None:
+        """What is wrong with a channel of that owner, as far as it can be told without asking it."""
         ...
 
     def deliver(self, notification: Notification) -> Receipt:

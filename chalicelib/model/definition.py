@@ -112,6 +112,10 @@ class RetentionPolicy(Document):
 Occasion = Literal["success", "failure", "timeout", "kill", "skip", "suspension"]
 
 
+CHANNELS = {"url": "webhook", "topic": "sns", "bus": "events"}
+"""Kinds of channel by the field that names where they lead."""
+
+
 class Notify(Document):
     """Whom to tell of what: a channel, and the occasions that it hears of."""
 
@@ -130,10 +134,23 @@ class Notify(Document):
     running_longer_than: Duration | None = Field(
         None, description="Tell when a run has been going on for so long"
     )
-    url: str = Field(
+    url: str | None = Field(
+        None,
         max_length=2000,
         description="A webhook: receives a POST with a signed JSON document",
         examples=["https://hooks.example.com/noonday"],
+    )
+    topic: str | None = Field(
+        None,
+        max_length=400,
+        description="Or a topic of SNS, by its ARN",
+        examples=["arn:aws:sns:eu-central-1:123456789012:jobs"],
+    )
+    bus: str | None = Field(
+        None,
+        max_length=400,
+        description="Or a bus of EventBridge, by its name or ARN",
+        examples=["default"],
     )
 
     @model_validator(mode="after")
@@ -146,10 +163,27 @@ class Notify(Document):
             )
         return self
 
+    @model_validator(mode="after")
+    def _leads_somewhere(self) -> Self:
+        given = [field for field in CHANNELS if getattr(self, field) is not None]
+        if len(given) != 1:
+            found = " and ".join(given) or "none of them"
+            raise ValueError(f"needs exactly one of {', '.join(CHANNELS)}; here is {found}")
+        return self
+
+    @property
+    def leads(self) -> str:
+        """The field that says where it leads."""
+        return next(field for field in CHANNELS if getattr(self, field) is not None)
+
+    @property
+    def place(self) -> str:
+        return str(getattr(self, self.leads))
+
     @property
     def channel(self) -> dict[str, str]:
-        """Where it leads, as the outbox keeps it. Other kinds of channel will have other fields."""
-        return {"kind": "webhook", "url": self.url}
+        """Where it leads, as the outbox keeps it."""
+        return {"kind": CHANNELS[self.leads], self.leads: self.place}
 
 
 class Policies(Document):

@@ -11,6 +11,7 @@ from chalicelib.model.document import Document
 from chalicelib.model.identity import Slug
 
 S3 = "s3://"
+GLUE = "glue://"
 MOST = 20
 _CLASS = re.compile(r"[1-5]xx")
 _TIME = re.compile(r"\$\{(?:nominal|previous|next)_time(?:[+-]\d{1,6}[smhdw])?\}")
@@ -29,8 +30,13 @@ class Prerequisite(Document):
         min_length=1,
         max_length=2000,
         description="A file, a folder/ with something in it or a glob under the files' root, an object"
-        " s3://bucket/key, or a prefix s3://bucket/prefix/ with something below it",
-        examples=["orders/${nominal_time:%Y/%m/%d}/*.csv", "s3://orders/2026/11/23/_SUCCESS"],
+        " s3://bucket/key, a prefix s3://bucket/prefix/ with something below it, or a partition of a table of"
+        " Glue's catalogue: glue://database/table/dt=VALUE",
+        examples=[
+            "orders/${nominal_time:%Y/%m/%d}/*.csv",
+            "s3://orders/2026/11/23/_SUCCESS",
+            "glue://sales/orders/dt=${nominal_time:%Y-%m-%d}",
+        ],
     )
     sql: str | None = Field(
         None,

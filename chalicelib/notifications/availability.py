@@ -14,7 +14,7 @@ from typing import Protocol
 
 from chalicelib.engine.conditions import Condition, Found, shortened
 from chalicelib.model.errors import NoondayError, Problem
-from chalicelib.model.prerequisite import S3, Prerequisite
+from chalicelib.model.prerequisite import GLUE, S3, Prerequisite
 
 AT_ONCE = 32
 SOON_S = 1.0  # who answers by then does not wait for the others
@@ -37,7 +37,7 @@ class Checker(Protocol):
 
 
 class Availability:
-    """``checkers``: by ``file``, ``s3``, ``sql`` and ``http``."""
+    """``checkers``: by ``file``, ``s3``, ``glue``, ``sql`` and ``http``."""
 
     def __init__(
         self, checkers: Mapping[str, Checker], *, soon_s: float = SOON_S, end_s: float = END_S
@@ -155,4 +155,6 @@ class _Batch:
 def _place(kind: str, data: str) -> str:
     if kind != "data":
         return kind
+    if data.startswith(GLUE):
+        return "glue"
     return "s3" if data.startswith(S3) else "file"

@@ -13,6 +13,7 @@ from chalicelib.engine.ports import Clock
 from chalicelib.model.errors import Problem
 from chalicelib.model.prerequisite import S3, Prerequisite
 from chalicelib.model.template import templated
+from chalicelib.targets.aws_kind import Need
 from chalicelib.targets.configuration import TargetSettings
 
 KIND = "s3"
@@ -24,6 +25,12 @@ _DENIED = frozenset({"403", "AccessDenied"})
 
 class S3Probe:
     """Reaches the buckets that the operator's entries of the kind ``s3`` name, and no others."""
+
+    name = "s3"
+    needs = (
+        Need("s3:GetObject", "arn:aws:s3:::{bucket}/*"),
+        Need("s3:ListBucket", "arn:aws:s3:::{bucket}"),
+    )
 
     def __init__(self, settings: TargetSettings, clock: Clock) -> None:
         self._aws = Aws(settings.aws_region, clock.now_ms)

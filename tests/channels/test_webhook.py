@@ -244,7 +244,7 @@ PRIVATE = ["http://127.0.0.1/", "http://[::1]/", "http://169.254.169.254/latest"
 @pytest.mark.parametrize("url", PRIVATE)
 def test_private_addresses_are_refused_at_submission_and_at_delivery(url: str) -> None:
     hook = webhook(http_allow=())
-    assert "NOONDAY_HTTP_ALLOW" in (hook.complaint({"kind": "webhook", "url": url}) or "")
+    assert "NOONDAY_HTTP_ALLOW" in (hook.complaint({"kind": "webhook", "url": url}, "team") or "")
     receipt = deliver(url, hook)
     assert receipt.give_up
     assert "not a public address" in (receipt.error or "")
@@ -252,7 +252,7 @@ def test_private_addresses_are_refused_at_submission_and_at_delivery(url: str) -
 
 def test_a_name_that_leads_inside_is_refused_at_delivery() -> None:
     hook = webhook(http_allow=(), resolve=lambda *_: ["93.184.215.14", "10.0.0.1"])
-    assert hook.complaint({"kind": "webhook", "url": "https://example.com/"}) is None
+    assert hook.complaint({"kind": "webhook", "url": "https://example.com/"}, "team") is None
     receipt = deliver("https://example.com/", hook)
     assert receipt.give_up
     assert "10.0.0.1" in (receipt.error or "")
@@ -271,12 +271,12 @@ def test_a_name_that_leads_inside_is_refused_at_delivery() -> None:
     ],
 )
 def test_what_is_no_url_is_refused(url: str) -> None:
-    assert webhook().complaint({"kind": "webhook", "url": url})
+    assert webhook().complaint({"kind": "webhook", "url": url}, "team")
 
 
 def test_a_channel_that_is_not_known_fails_and_says_so() -> None:
     registry = ChannelRegistry(webhook())
-    assert registry.complaint({"kind": "pigeon"})
+    assert registry.complaint({"kind": "pigeon"}, "team")
     unknown = a_notification(channel_json='{"kind": "pigeon"}', created_ms=NOON)
     assert "pigeon" in (registry.deliver(unknown).error or "")
 

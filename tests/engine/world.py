@@ -186,7 +186,8 @@ class RecordingChannels:
     delivered: list[Notification] = field(default_factory=list)
     receipts: list[Receipt] = field(default_factory=list)
 
-    def complaint(self, channel: Mapping[str, Any]) -> str | None:
+    def complaint(self, channel: Mapping[str, Any], owner: str) -> str | None:
+        del owner
         return "is not there" if "nowhere" in str(channel) else None
 
     def deliver(self, notification: Notification) -> Receipt:

@@ -10,7 +10,7 @@ from chalicelib.engine.engine import Engine
 from chalicelib.engine.facts import DataArrived
 from chalicelib.engine.wakeups import ring
 from chalicelib.model.errors import Forbidden, InvalidInput, Problem
-from chalicelib.model.prerequisite import S3
+from chalicelib.model.prerequisite import GLUE, S3
 from chalicelib.model.principal import Principal
 from chalicelib.model.states import Role
 
@@ -64,8 +64,6 @@ def _complaints(data: Sequence[str]) -> Iterator[tuple[str, str]]:
     for path in data:
         if path.startswith("/"):
             yield path, "is absolute; say it as prerequisites do, relative to the files' root"
-        elif "://" in path and not path.startswith(S3):
-            yield (
-                path,
-                "is no place that Noonday looks at; write s3://bucket/key, or a relative path",
-            )
+        elif "://" in path and not path.startswith((S3, GLUE)):
+            told = "is no place that Noonday looks at; write s3://bucket/key, glue://database/table"
+            yield path, f"{told}, or a relative path"

@@ -170,9 +170,9 @@ def _problems(
     except InvalidInput as error:
         yield from error.problems
     for number, entry in enumerate(definition.policies.notify):
-        complaint = engine.channels.complaint(entry.channel)
+        complaint = engine.channels.complaint(entry.channel, owner)
         if complaint:
-            yield Problem(f"policies.notify.{number}.url", complaint, entry.url)
+            yield Problem(f"policies.notify.{number}.{entry.leads}", complaint, entry.place)
     yield from problems_in(definition.target, definition.parameters)
     yield from _prerequisite_problems(engine, definition, owner)
     try:
