@@ -1,35 +1,55 @@
-"""Objects that S3 says were created: who waits for one is checked now, as ``POST /events/data`` does."""
+"""What S3 says was created, and Glue's catalogue changed: who waits for it is checked now, as ``POST
+/events/data`` does."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from chalicelib.engine import commands
 from chalicelib.model.errors import InvalidInput
-from chalicelib.model.prerequisite import S3
+from chalicelib.model.prerequisite import GLUE, S3
 from chalicelib.model.principal import Principal
 from chalicelib.wiring import noonday
 
-PATTERN: dict[str, Any] = {"source": ["aws.s3"], "detail-type": ["Object Created"]}
+PATTERN: dict[str, Any] = {
+    "source": ["aws.s3", "aws.glue"],
+    "detail-type": [
+        "Object Created",
+        "Glue Data Catalog Table State Change",
+        "Glue Data Catalog Database State Change",
+    ],
+}
 """Of every bucket that sends its events to EventBridge: which ones do is the operator's to say, there."""
-
-_S3 = Principal("aws.s3", admin=True)
-"""A bucket is nobody's: whoever waits for the object is looked at, with what that owner may see."""
 
 
 def data_arrival(event: Mapping[str, Any]) -> int:
     """How many instances are checked now. Keys come as they are: EventBridge does not encode them.
 
+    A bucket and a catalogue are nobody's: whoever waits is looked at, with what that owner may see.
+
     Raises:
         Unavailable: the database cannot be asked; whoever invokes it tries again, and the checks go on.
     """
+    source = str(event.get("source"))
     try:
-        detail = event["detail"]
-        bucket, key = detail["bucket"]["name"], detail["object"]["key"]
-        if not isinstance(bucket, str) or not isinstance(key, str):
-            raise TypeError("it names no object")
-        return commands.data_arrived(noonday().engine, _S3, [f"{S3}{bucket}/{key}"])
+        paths = _paths(source, event["detail"])
+        return commands.data_arrived(noonday().engine, Principal(source, admin=True), paths)
     except (LookupError, TypeError, InvalidInput) as error:
-        noonday().log.line("error", "Unread", source="aws.s3", error=repr(error))
+        noonday().log.line("error", "Unread", source=source, error=repr(error))
         return 0
+
+
+def _paths(source: str, detail: Mapping[str, Any]) -> Sequence[str]:
+    """Glue tells of a table with its partitions, or of all tables of a database that changed."""
+    if source != "aws.glue":
+        return [f"{S3}{_text(detail['bucket']['name'])}/{_text(detail['object']['key'])}"]
+    database = _text(detail["databaseName"])
+    tables = [detail["tableName"]] if "tableName" in detail else detail.get("changedTables", [])
+    return [f"{GLUE}{database}/{_text(table)}" for table in tables]
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise TypeError(f"{value!r} is no name")
+    return value

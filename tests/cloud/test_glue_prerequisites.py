@@ -8,10 +8,14 @@ from typing import Any
 
 import pytest
 
+from chalicelib import wiring
 from chalicelib.engine.conditions import Condition, Found, arrival_keys, data_key, wait_key
+from chalicelib.events.arriving import data_arrival
 from chalicelib.model.prerequisite import Prerequisite
 from chalicelib.targets import Allowance, GlueProbe, Permission, TargetSettings
 from tests.cloud.amazon import KEYS, REGION, Amazon, answered, lose, refuse
+from tests.cloud.composed import call, deliver
+from tests.cloud.service_events import an_event
 from tests.local.server import serving
 from tests.targets.hands import FixedClock
 
@@ -144,6 +148,36 @@ def test_a_change_of_the_table_finds_who_waits_for_its_partitions() -> None:
     for arrived in (TABLE, f"{TABLE}/", f"{TABLE}/dt=2"):
         assert list(arrival_keys(arrived)) == [wait_key(waits)]
     assert wait_key(waits) != data_key("glue://sales/other")
+
+
+@pytest.mark.parametrize(
+    ("kind", "detail", "woken"),
+    [
+        ("Table", {"databaseName": "sales", "tableName": "orders"}, 1),
+        ("Table", {"databaseName": "sales", "tableName": "refunds"}, 0),
+        ("Table", {"databaseName": "sales", "tableName": None}, 0),
+        ("Database", {"databaseName": "sales", "changedTables": ["x", "orders"]}, 1),
+        ("Database", {"databaseName": "sales"}, 0),
+        ("Table", {}, 0),
+    ],
+)
+def test_the_catalogues_events_find_who_waits(
+    noonday: wiring.Noonday, amazon: Amazon, kind: str, detail: dict[str, Any], woken: int
+) -> None:
+    table(amazon)
+    job = {
+        "name": "report",
+        "schedule": {"cron": "0 0 3 * * ?"},
+        "prerequisites": [{"data": f"{TABLE}/dt=2026-11-24"}],
+        "target": {"kind": "sqs", "queue": "https://sqs.eu-central-1.amazonaws.com/123456789012/x"},
+    }
+    call("POST", "/jobs", job)
+    call("POST", "/jobs/{job_id}/trigger", {}, pathParameters={"job_id": "report"})
+    deliver(amazon, "wake", "second")
+    assert deliver(amazon, "check", "check") == 1
+    assert noonday.settings.targets_allow
+    event = an_event("aws.glue", f"Glue Data Catalog {kind} State Change", [], detail)
+    assert data_arrival(event) == woken
 
 
 def test_a_job_waits_for_its_partition(amazon: Amazon, tmp_path: Path) -> None:

@@ -317,7 +317,7 @@ def test_only_the_latest_try_settles(world: World) -> None:
     class Slow:
         """While the first try waits for its answer, its time is over and another one begins."""
 
-        def complaint(self, _: Any) -> str | None:
+        def complaint(self, *_: Any) -> str | None:
             return None
 
         def deliver(self, notification: Notification) -> Receipt:
