@@ -132,6 +132,12 @@ def _of_job(condition: Condition, upstream: Upstream | None) -> Found:
 
 
 def _absent(condition: Condition, upstream: Upstream) -> str:
+    if upstream.skipped == Reason.PURGED:
+        return (
+            f"the record of {condition.what} for that time was purged, and nobody knows how it ended; "
+            f"a backfill of {condition.what} with --reprocess all runs it again, a rerun of this one with "
+            "--ignore-prerequisites waits for none"
+        )
     if upstream.skipped is not None:
         why = upstream.skipped.lower().replace("_", " ")
         return (

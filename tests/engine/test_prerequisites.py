@@ -12,10 +12,10 @@ from chalicelib.engine.checking import LONGEST_MS, check_due_ms, check_waiting
 from chalicelib.engine.commands import Wish
 from chalicelib.engine.conditions import data_key
 from chalicelib.engine.handout import hand_out
-from chalicelib.engine.ports import HandedOut, Lane
+from chalicelib.engine.ports import HandedOut, Lane, Transaction
 from chalicelib.model.errors import InvalidInput
 from chalicelib.model.instance import Instance
-from chalicelib.model.job import Job
+from chalicelib.model.job import Job, SkipRange
 from chalicelib.model.states import InstanceState, Reason
 from tests.engine.history import instances_of
 from tests.engine.world import ADMIN, MINUTE, NOON, World, a_definition
@@ -441,3 +441,24 @@ def test_a_backfill_waits_for_data_and_its_wait_has_an_end(world: World) -> None
     world.advance(10 * MINUTE)
     ended = [one for one in instances_of(world.engine.store, job_id) if one.backfill]
     assert [one.state for one in ended] == [S.SUCCEEDED] * 3
+
+
+def test_an_upstream_whose_record_was_purged_is_said_to_be(world: World) -> None:
+    """It may have succeeded or not: nobody is to wait for it without being told."""
+    up = submitted(world, "load")
+    world.minute()
+    world.deliver()
+    [gone] = instances_of(world.engine.store, up)
+    span = SkipRange(up, gone.nominal_ms, gone.nominal_ms + 1, Reason.PURGED, 1, 1)
+
+    def purge(tx: Transaction) -> None:
+        tx.purge_instances([gone.id])
+        tx.replace_ranges([], [span])
+
+    world.engine.store.transact(purge)
+    down = submitted(world, "report", prerequisites=[{"job": "load"}])
+    world.minute()
+    world.deliver()
+    found = str(json.loads(only(world, down).findings_json or "")[0]["found"])
+    assert "was purged, and nobody knows how it ended" in found
+    assert "--reprocess all" in found
