@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -15,6 +15,7 @@ from chalicelib.engine.commands.choosing import Choice, Verb
 from chalicelib.engine.filters import EventFilter, JobFilter
 from chalicelib.engine.once import Once
 from chalicelib.engine.ports import Remembered
+from chalicelib.model.calendar import Calendar
 from chalicelib.model.errors import (
     Forbidden,
     NameTaken,
@@ -28,6 +29,7 @@ from chalicelib.model.principal import Principal
 from chalicelib.model.states import InstanceState, Role
 from chalicelib.store import SqlStore
 from chalicelib.store.failures import Repeat
+from chalicelib.store.session import Session
 from tests.engine.history import instances_of
 from tests.engine.world import ADMIN, MINUTE, NOON, World, a_definition
 from tests.store.faulty import Faults, FaultyDriver
@@ -181,3 +183,22 @@ def test_a_database_that_fails_midway_admits_none_too_many_and_loses_none(
         if len(acknowledged) == most:  # room again for the statements that come after the count
             commands.delete(calm.engine, ANN, acknowledged.pop())
     assert step > 6
+
+
+@pytest.mark.parametrize("what", ["group", "calendar"])
+def test_the_owner_is_locked_before_what_is_set(
+    red: World, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    plain = Session.query_listed
+
+    def kept(self: Session, name: str, ids: Iterable[str], /, **parameters: Any) -> Any:
+        asked.append(name)
+        return plain(self, name, ids, **parameters)
+
+    monkeypatch.setattr(Session, "query_listed", kept)
+    if what == "group":
+        commands.set_group(red.engine, ANN, "g", 1)
+    else:
+        commands.set_calendar(red.engine, ANN, "c", Calendar(dates=["2026-02-02"]))
+    assert asked[0] == "lock_owners"
