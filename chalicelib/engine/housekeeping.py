@@ -20,6 +20,9 @@ from chalicelib.model.retention import DAY_MS
 HOUR_MS = 3_600_000
 REMEMBERED_MS = 24 * HOUR_MS  # how long the answer to an Idempotency-Key is kept
 AT_MS = 2 * HOUR_MS
+FORGOTTEN = (
+    1000  # so many answers in a transaction: whoever asks at that moment does not wait for all
+)
 PAGE = 100
 NAME = "housekeeping"
 
@@ -57,7 +60,9 @@ def tidy_tonight(engine: Engine, *, seconds: float) -> bool:
 
 
 def _forget(engine: Engine, now_ms: int) -> None:
-    engine.store.transact(lambda tx: tx.forget_requests(now_ms - REMEMBERED_MS))
+    before_ms = now_ms - REMEMBERED_MS
+    while engine.store.transact(lambda tx: tx.forget_requests(before_ms, FORGOTTEN)) == FORGOTTEN:
+        pass
     forget_idle_waits(engine)
 
 

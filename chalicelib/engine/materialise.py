@@ -89,7 +89,7 @@ def _write(
     tx.insert_events([event for turn in turns for event in turn.events])
     for turn in turns:
         if turn.resumed_since_ms is not None:
-            tx.release_instances(turn.job.id, now_ms, turn.resumed_since_ms)
+            tx.release_instances(turn.job.id, now_ms, turn.resumed_since_ms, now_ms)
             tx.wake_backfills_of(turn.job.id, now_ms)
     return _over_quota(written, now_ms)
 

@@ -349,8 +349,11 @@ class Transaction(
         """Suspension: scheduled and backfilled ones that wait lose their wake_ms and their slots."""
         ...
 
-    def release_instances(self, job_id: str, now_ms: int, held_since_ms: int) -> int:
-        """Resume: they wake now, and their wait's end moves by the time they were held."""
+    def release_instances(
+        self, job_id: str, now_ms: int, held_since_ms: int, held_until_ms: int
+    ) -> int:
+        """Resume: they wake now, and their wait's end moves by the time they were held, as far as nobody
+        else gives it back: until then."""
         ...
 
     def wake_queued(self, scope: Scope, now_ms: int, count: int, *, beside: int = 0) -> int:
@@ -409,7 +412,9 @@ class Transaction(
 
     def delete_membership(self, owner: str, principal: str) -> bool: ...
 
-    def forget_requests(self, before_ms: int) -> int: ...
+    def forget_requests(self, before_ms: int, limit: int) -> int:
+        """Answers that were given before that time, at most so many; how many."""
+        ...
 
 
 class Store(Protocol):

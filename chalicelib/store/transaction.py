@@ -170,9 +170,12 @@ class SqlTransaction(
     def hold_instances(self, job_id: str) -> int:
         return self._session.change("hold_instances", job_id=job_id)
 
-    def release_instances(self, job_id: str, now_ms: int, held_since_ms: int) -> int:
+    def release_instances(
+        self, job_id: str, now_ms: int, held_since_ms: int, held_until_ms: int
+    ) -> int:
+        until_ms = max(held_until_ms, held_since_ms)
         return self._session.change(
-            "release_instances", job_id=job_id, now=now_ms, since=held_since_ms
+            "release_instances", job_id=job_id, now=now_ms, since=held_since_ms, until=until_ms
         )
 
     def wake_queued(self, scope: Scope, now_ms: int, count: int, *, beside: int = 0) -> int:
@@ -287,9 +290,10 @@ class SqlTransaction(
     def delete_membership(self, owner: str, principal: str) -> bool:
         return self._session.change("delete_membership", owner=owner, principal=principal) > 0
 
-    def forget_requests(self, before_ms: int) -> int:
+    def forget_requests(self, before_ms: int, limit: int) -> int:
         self._session.change("forget_writers", before=before_ms)
-        return self._session.change("forget_requests", before=before_ms)
+        old = self._session.query("old_requests", before=before_ms, limit=limit)
+        return self._session.change_listed("forget_requests", (one for (one,) in old))
 
     def _lock_due(
         self, choose: str, lock: str, read: Callable[[Row], V], now_ms: int, limit: int

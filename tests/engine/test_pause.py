@@ -256,6 +256,43 @@ def test_a_suspension_during_a_pause_takes_no_time_from_waits(world: World) -> N
     assert after.deadline_ms == world.clock.now + HOUR
 
 
+@pytest.mark.parametrize("suspended_first", [True, False])
+def test_a_job_resumed_during_a_pause_has_its_time_given_back_once(
+    world: World, suspended_first: bool
+) -> None:
+    policies = {"timeouts": {"wait": "PT1H"}}
+    job = submit(world, schedule={"every": "P1D"}, policies=policies)
+    world.minute()
+    waits = only(world, job)
+    created = world.clock.now
+    for held in ("job", "all") if suspended_first else ("all", "job"):
+        if held == "job":
+            commands.suspend(world.engine, ADMIN, job.id)
+        else:
+            pause(world)
+        world.clock.now += 10 * MINUTE
+    commands.resume(world.engine, ADMIN, job.id)
+    world.clock.now += 20 * MINUTE
+    resume(world)
+    held_ms = world.clock.now - created
+    after = queries.instance(world.engine, ADMIN, waits.id).instance
+    assert after.deadline_ms == created + HOUR + held_ms
+
+
+def test_another_end_of_a_suspension_holds_no_rerun_that_was_asked_for_during_it(
+    world: World,
+) -> None:
+    job = submit(world, schedule={"every": "P1D"})
+    world.advance(MINUTE)
+    one = only(world, job)
+    commands.suspend(world.engine, ADMIN, job.id, until_ms=world.clock.now + HOUR)
+    commands.rerun(world.engine, ADMIN, one.id)
+    commands.suspend(world.engine, ADMIN, job.id, until_ms=world.clock.now + 2 * HOUR)
+    world.advance(MINUTE)
+    after = queries.instance(world.engine, ADMIN, one.id).instance
+    assert (after.state, after.run) == (InstanceState.SUCCEEDED, 2)
+
+
 def test_backfills_take_no_turn_and_go_on(world: World) -> None:
     job = submit(world, schedule={"every": "PT1H", "start": "2026-01-01T00:00:00Z"})
     world.deliver()

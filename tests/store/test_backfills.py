@@ -203,7 +203,7 @@ def test_suspension_holds_what_a_backfill_reran_and_parameters_are_saved(store: 
     insert_instances(store, manual, mine)
     assert len(store.transact(lambda tx: tx.slots_of_waiting(JOB, held=True))) == 1
     assert store.transact(lambda tx: tx.hold_instances(JOB)) == 1
-    assert store.transact(lambda tx: tx.release_instances(JOB, NOON, NOON)) == 1
+    assert store.transact(lambda tx: tx.release_instances(JOB, NOON, NOON, NOON)) == 1
     [now] = store.read(lambda reader: reader.instances_by_id([mine.id]))
     after = moved(now, S.WAITING, parameters_json='{"a": 1}')
     assert store.transact(lambda tx: tx.save_instances([after])) == 1

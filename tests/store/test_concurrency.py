@@ -184,7 +184,7 @@ def test_locking_one_row_leaves_its_neighbours_free(store: SqlStore) -> None:
         tx.lock_jobs([an_id(2)])
         tx.lock_instances([an_instance(1, an_id(2)).id])
         tx.hold_instances(an_id(2))
-        tx.release_instances(an_id(2), NOON, NOON)
+        tx.release_instances(an_id(2), NOON, NOON, NOON)
         tx.wake_queued((an_id(2), None), NOON, 1)
         tx.skip_waiting(an_id(2), NOON, "JOB_DELETED")
         locked.set()
@@ -195,7 +195,7 @@ def test_locking_one_row_leaves_its_neighbours_free(store: SqlStore) -> None:
             [job] = tx.lock_jobs([other])
             tx.save_jobs([job])
             assert tx.hold_instances(other) == 3
-            assert tx.release_instances(other, NOON, NOON) == 3
+            assert tx.release_instances(other, NOON, NOON, NOON) == 3
             tx.wake_queued((other, None), NOON, 1)
             assert tx.skip_waiting(other, NOON, "JOB_DELETED") == 3
             tx.insert_instances([an_instance(7, other)])

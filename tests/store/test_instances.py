@@ -205,7 +205,7 @@ def test_releasing_gives_back_the_time_that_was_held(store: SqlStore) -> None:
     awake = an_instance(3)
     manual = an_instance(4, kind=InstanceKind.MANUAL, wake_ms=None)
     insert(store, held, later, endless, awake, manual)
-    released = store.transact(lambda tx: tx.release_instances(JOB, NOON + 40, NOON))
+    released = store.transact(lambda tx: tx.release_instances(JOB, NOON + 40, NOON, NOON + 40))
     assert released == 3
     now = NOON + 40
     assert every(store, [held, later, endless]) == [

@@ -143,6 +143,9 @@ def test_answers_are_forgotten_after_their_time(store: SqlStore) -> None:
     for n in range(4):
         answer = an_answer(f"k{n}", created_ms=NOON + n)
         store.transact(lambda tx, answer=answer: tx.remember(answer))  # type: ignore[misc]
-    assert store.transact(lambda tx: tx.forget_requests(NOON + 2)) == 2
+    assert store.transact(lambda tx: tx.forget_requests(NOON + 2, 1)) == 1
+    assert store.read(lambda r: r.remembered("ada", "k0")) is None
+    assert store.read(lambda r: r.remembered("ada", "k1")) is not None
+    assert store.transact(lambda tx: tx.forget_requests(NOON + 2, 9)) == 1
     assert store.read(lambda r: r.remembered("ada", "k1")) is None
     assert store.read(lambda r: r.remembered("ada", "k2")) is not None

@@ -24,7 +24,7 @@ from chalicelib.engine.filters import (
     Selection,
     StatisticsFilter,
 )
-from chalicelib.engine.ports import Reader, Transaction
+from chalicelib.engine.ports import Reader, Remembered, Transaction
 from chalicelib.engine.wait_ports import Wait
 from chalicelib.model.backfill import BackfillState
 from chalicelib.model.instance import Instance
@@ -117,6 +117,9 @@ class WatchedDriver:
 
 def fill(store: SqlStore) -> None:
     """Jobs of four owners, one of them with a single job; nearly all instances ended long ago."""
+    answers = [Remembered("red", f"k{n}", "f", 201, "{}", NOON + n * MINUTE) for n in range(JOBS)]
+    for one in answers:
+        store.transact(lambda tx, one=one: tx.remember(one))  # type: ignore[misc]
     for start in range(0, JOBS, 50):
         jobs = [a_job(n, owner=owner_of(n), wake_ms=NOON + n) for n in range(start, start + 50)]
         insert_jobs(store, *jobs)
@@ -374,7 +377,7 @@ def writes() -> dict[str, Callable[[Transaction], object]]:
         "forget waits": lambda tx: tx.forget_waits(ids),
         "slots of waiting": lambda tx: tx.slots_of_waiting(an_id(8), held=True),
         "hold": lambda tx: tx.hold_instances(an_id(7)),
-        "release": lambda tx: tx.release_instances(an_id(7), NOON, NOON),
+        "release": lambda tx: tx.release_instances(an_id(7), NOON, NOON, NOON),
         "wake queued": lambda tx: tx.wake_queued((an_id(8), None), NOON, 2),
         "insert notifications": lambda tx: tx.insert_notifications([a_notification(9_999_999)]),
         "lock notifications": lambda tx: tx.lock_notifications([an_id(4), an_id(5)]),
@@ -399,7 +402,7 @@ def writes() -> dict[str, Callable[[Transaction], object]]:
         "active instances": lambda tx: tx.active_instances(an_id(4)),
         "next free": lambda tx: tx.next_free_ms(an_id(4), NOON + (EACH - 3) * MINUTE),
         "archive": lambda tx: tx.archive_runs(some),
-        "forget": lambda tx: tx.forget_requests(NOON),
+        "forget": lambda tx: tx.forget_requests(NOON, 20),
         "note": lambda tx: tx.note("housekeeping", "{}"),
         "purge instances": lambda tx: tx.purge_instances([stored(11, 3).id, stored(12, 4).id]),
         "replace ranges": lambda tx: tx.replace_ranges(

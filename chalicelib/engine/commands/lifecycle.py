@@ -127,7 +127,9 @@ def resume(
 def released(tx: Transaction, job: Job, now: int) -> Changed:
     """The end of a suspension: what it held wakes, with the time it was held given back."""
     since = job.suspension.since_ms if job.suspension else now
-    count = tx.release_instances(job.id, now, since) + tx.wake_backfills_of(job.id, now)
+    pause = tx.pause()
+    until = now if pause is None else min(now, pause.since_ms)  # the rest its end gives back
+    count = tx.release_instances(job.id, now, since, until) + tx.wake_backfills_of(job.id, now)
     return Changed(replace(job, suspension=None, streak=0), (now,) if count else ())
 
 

@@ -74,6 +74,7 @@ def execute(
 
     def unit(tx: Transaction) -> Changed:
         now = engine.clock.now_ms()
+        tx.share_pause()  # until this is done none begins or ends: either gives time back to what waits
         # What is settled may add to what waits, which the owner's quota limits.
         tx.lock_owners([find_job(tx, command.principal, command.job_ref).owner])
         further = first(tx) if first is not None else ()

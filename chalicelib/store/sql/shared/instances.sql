@@ -191,8 +191,10 @@ UPDATE scheduler_job_instances @by(scheduler_job_instances_job)
 -- A run that was created while the job was suspended was held only since then.
 UPDATE scheduler_job_instances @by(scheduler_job_instances_job)
    SET wake_ms = :now, reason = NULL, version = version + 1,
-       deadline_ms = deadline_ms + :now
-                   - CASE WHEN run_created_ms > :since THEN run_created_ms ELSE :since END
+       deadline_ms = deadline_ms + CASE
+         WHEN run_created_ms > :until THEN 0
+         WHEN run_created_ms > :since THEN :until - run_created_ms
+         ELSE :until - :since END
  WHERE job_id = :job_id AND state = 'WAITING' AND (kind <> 'MANUAL' OR backfill IS NOT NULL)
    AND wake_ms IS NULL
 

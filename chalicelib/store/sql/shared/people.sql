@@ -31,8 +31,13 @@ SELECT owner, request_key, fingerprint, status, body, created_ms
 INSERT INTO scheduler_requests (id, owner, request_key, fingerprint, status, body, created_ms)
 VALUES (:id, :owner, :request_key, :fingerprint, :status, :body, :created_ms)
 
+-- name: old_requests
+SELECT r.id FROM scheduler_requests r @by(scheduler_requests_created)
+ WHERE r.created_ms < :before
+ ORDER BY r.created_ms LIMIT :limit
+
 -- name: forget_requests
-DELETE FROM scheduler_requests WHERE created_ms < :before
+@delete_listed(scheduler_requests, id, PRIMARY)
 
 -- name: forget_writers
 DELETE FROM scheduler_writers WHERE seen_ms < :before
