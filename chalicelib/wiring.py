@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from urllib.parse import unquote, urlsplit
 
 from chalicelib.aws import Aws
 from chalicelib.aws.authorities import authorities_for
-from chalicelib.aws.credentials import iam_password, secret_password
+from chalicelib.aws.credentials import iam_password, secret_keys, secret_password
+from chalicelib.callback_keys import KeptKeys, stored_keys
 from chalicelib.channels import AWS_CHANNELS, ChannelRegistry, Webhook, WebhookSettings
+from chalicelib.engine.callbacks import Callbacks
 from chalicelib.engine.engine import Chores, Engine
 from chalicelib.engine.ports import Alarm, Clock, Queue, Stops
 from chalicelib.entropy import SystemChance, SystemIds
@@ -43,13 +46,15 @@ from chalicelib.targets import (
 class Transport:
     """What carries wake-ups and messages: in one process memory, in the cloud queues.
 
-    ``pause``: wait so many seconds; what comes early waits out the rest.
+    ``pause``: wait so many seconds; what comes early waits out the rest. ``address``: where this process
+    is reached, unless the operator says something else.
     """
 
     queue: Queue
     alarm: Alarm
     stops: Stops
     pause: Callable[[float], None] = pause
+    address: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +98,23 @@ def compose(
         channels=_channels(settings, target_settings.allow, clock),
         listener=log,
         quotas=settings.quotas,
+        callbacks=_callbacks(settings, store, clock, transport),
         chores=Chores(_retention(settings)),
     )
     return Noonday(settings, engine, store, targets, log, transport.pause)
+
+
+def _callbacks(
+    settings: Settings, store: SqlStore, clock: Clock, transport: Transport
+) -> Callbacks:
+    """Nothing is asked before the first run that is to call back."""
+    if settings.callback_keys:
+        ask: Callable[[], Sequence[str]] = partial(tuple, settings.callback_keys)
+    elif settings.callback_secret is not None:
+        ask = secret_keys(Aws(settings.aws_region, wall_ms), settings.callback_secret)
+    else:
+        ask = stored_keys(store, SystemIds(clock))
+    return Callbacks(settings.address or transport.address, KeptKeys(ask, clock))
 
 
 def _retention(settings: Settings) -> Retention:

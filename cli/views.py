@@ -176,6 +176,7 @@ def instance_lines(instance: Document, screen: Screen) -> Iterator[str]:
             ("why", _text(instance, "reason")),
             ("waiting on", _text(instance, "waiting_on")),
             ("stop", _stop(instance.get("stop") or {})),
+            ("reported", _reported(instance, screen)),
             ("run", f"{_text(instance, 'run')}, revision {_text(instance, 'revision')}"),
             ("parameters", pairs),
             ("created", exact(instance.get("created_ms"), screen)),
@@ -302,6 +303,14 @@ def _suspended(suspension: Document, screen: Screen) -> str:
 
 def _until(suspension: Document, screen: Screen) -> str:
     return exact(suspension.get("until_ms"), screen) or "somebody resumes it"
+
+
+def _reported(instance: Document, screen: Screen) -> str:
+    """When its target was heard of last, and what it said."""
+    if instance.get("heard_ms") is None:
+        return ""
+    said = one_line(_text(instance, "said"))
+    return moment(instance["heard_ms"], screen) + (f": {said}" if said else "")
 
 
 def _stop(stop: Document) -> str:

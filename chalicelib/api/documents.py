@@ -123,6 +123,9 @@ class InstanceDocument(Answer):
     result_path: str | None
     error: str | None
     token: str
+    heard_ms: MaybeMs = Field(description="When the target of the latest run reported last")
+    heard_time: MaybeTime
+    said: str | None = Field(description="How far it is, in its words")
     created_ms: Ms
     created_time: Time
     ready_ms: MaybeMs

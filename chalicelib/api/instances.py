@@ -11,6 +11,7 @@ from chalicelib.api.rendering import answer, instance_document, instance_page
 from chalicelib.api.requests import AllInstancesQuery, Because, Query, RerunBody, RunQuery
 from chalicelib.api.resource import Resource
 from chalicelib.engine import commands, queries
+from chalicelib.model.credential import bytes_without_credentials
 from chalicelib.model.states import TERMINAL
 
 resource = Resource(__name__, "instances")
@@ -88,7 +89,8 @@ def logs(call: Call, query: RunQuery) -> Response:
     _, content = queries.artifact(
         call.engine, call.principal, call.path["instance_id"], query.run, "log"
     )
-    return _file(content.decode("utf-8", errors="replace"), TEXT)
+    shown = bytes_without_credentials(content)
+    return _file(shown.decode("utf-8", errors="replace"), TEXT)
 
 
 @resource.route(

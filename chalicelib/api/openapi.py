@@ -43,6 +43,7 @@ _VARIABLES: Mapping[str, str] = {
     "group": "Name of the group, within the owner",
     "owner": "Name of an owner",
     "principal": "Name of a principal",
+    "token": "A run's name, which its target was told: an instance's id and the number of the run",
 }
 _BODY_REFUSALS = frozenset({413, 415})
 

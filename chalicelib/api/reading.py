@@ -18,12 +18,12 @@ WHOLE = "whole"
 Model = TypeVar("Model", bound=BaseModel)
 
 
-def raw_body(request: Request) -> bytes:
-    """Raises TooLarge beyond a megabyte."""
+def raw_body(request: Request, most: int = MAX_BYTES) -> bytes:
+    """Raises TooLarge beyond so many bytes."""
     raw = request.raw_body
     body = raw.encode() if isinstance(raw, str) else raw
-    if len(body) > MAX_BYTES:
-        raise TooLarge(f"the body has {len(body)} bytes; at most {MAX_BYTES} are read")
+    if len(body) > most:
+        raise TooLarge(f"the body has {len(body)} bytes; at most {most} are read")
     return body
 
 

@@ -126,7 +126,9 @@ def instance_document(view: InstanceView) -> InstanceDocument:
         result_path=instance.result_path,
         error=instance.error,
         token=instance.token,
+        said=instance.said,
         **twins(
+            heard=instance.heard_ms,
             nominal=instance.nominal_ms,
             created=instance.created_ms,
             ready=instance.ready_ms,

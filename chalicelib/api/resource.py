@@ -17,6 +17,7 @@ from chalicelib.api.authorizers import authorizer_of
 from chalicelib.api.call import Call
 from chalicelib.api.problems import Defect, refusal
 from chalicelib.api.reading import raw_body, read_body, read_query
+from chalicelib.api.strict_json import MAX_BYTES
 from chalicelib.model.errors import NoondayError, NotFound
 from chalicelib.model.principal import Principal
 from chalicelib.settings import environment
@@ -32,8 +33,8 @@ class Operation:
     """All that is to be known about a route. ``answers``: status to the body's model, or media type.
 
     ``guarded``: it honours If-Match. ``creates``: it honours Idempotency-Key. ``public``: anybody may
-    ask. ``located``: what it creates has a place of its own. ``refusals``: statuses besides those that
-    follow from the rest.
+    ask. ``most_bytes``: of its body. ``located``: what it creates has a place of its own.
+    ``refusals``: statuses besides those that follow from the rest.
     """
 
     method: str
@@ -48,6 +49,7 @@ class Operation:
     guarded: bool = False
     creates: bool = False
     public: bool = False
+    most_bytes: int = MAX_BYTES
     located: bool = True
     refusals: frozenset[int] = frozenset()
 
@@ -122,7 +124,7 @@ def _answer(
         path={name: _decoded(value) for name, value in path.items()},
         headers=headers,
         query=query,
-        raw=raw_body(request) if operation.body else b"",
+        raw=raw_body(request, operation.most_bytes) if operation.body else b"",
     )
     inputs: dict[str, BaseModel] = {}
     if operation.query is not None:

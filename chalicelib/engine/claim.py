@@ -18,6 +18,7 @@ from chalicelib.engine.ports import HandedOut, LaunchRequest, Transaction
 from chalicelib.engine.requests import launch_request
 from chalicelib.engine.settle import announce, result_of, settle, write_moves
 from chalicelib.engine.wakeups import ring
+from chalicelib.model.errors import Unavailable
 from chalicelib.model.instance import Instance
 from chalicelib.model.job import read_definition
 from chalicelib.model.states import IN_FLIGHT
@@ -84,8 +85,9 @@ def _requested(engine: Engine, decided: _Decided) -> Sequence[Claimed]:
         definition = read_definition(decided.texts[revision])
         calendars = decided.calendars.get(revision)
         try:
-            request = launch_request(one, decided.job_names[one.job_id], definition, calendars)
-        except (ValueError, KeyError, OverflowError) as error:
+            name = decided.job_names[one.job_id]
+            request = launch_request(one, name, definition, calendars, engine.callbacks)
+        except (ValueError, KeyError, OverflowError, Unavailable) as error:
             failed = Failed(f"the request cannot be made: {error}", retry=False)
             hopeless.append(result_of(one, failed))
         else:

@@ -11,6 +11,7 @@ from hashlib import blake2b
 from chalicelib.engine.outcomes import (
     Dropped,
     Failed,
+    HandedOver,
     Launched,
     Outcome,
     Pending,
@@ -20,6 +21,7 @@ from chalicelib.engine.outcomes import (
     Succeeded,
     Unknown,
 )
+from chalicelib.model.credential import without_credentials
 from chalicelib.model.definition import Backoff, Policies
 from chalicelib.model.instance import Claim, Instance
 from chalicelib.model.instants import parse_duration
@@ -54,8 +56,8 @@ def follow(instance: Instance, outcome: Outcome, now_ms: int) -> Followed:
     match outcome:
         case Dropped() | Unknown():
             return Followed(instance)
-        case Launched(external_id, url):
-            return Followed(_launched(instance, external_id, url, now_ms))
+        case Launched() | HandedOver():
+            return Followed(_accepted(instance, outcome, now_ms))
         case Running():
             return Followed(_running(instance, now_ms))
         case Pending():
@@ -135,10 +137,16 @@ def _succeeded(instance: Instance, outcome: Succeeded, now_ms: int) -> Instance:
     return replace(
         ended(instance, InstanceEvent.SUCCESS, None, now_ms),
         result_path=outcome.result_path,
-        log_path=outcome.log_path,
+        log_path=outcome.log_path or instance.log_path,
         external_id=outcome.external_id or instance.external_id,
         external_url=outcome.external_url or instance.external_url,
     )
+
+
+def _accepted(instance: Instance, outcome: Launched | HandedOver, now_ms: int) -> Instance:
+    if isinstance(outcome, HandedOver):
+        return _handed_over(instance, outcome, now_ms)
+    return _launched(instance, outcome.external_id, outcome.external_url, now_ms)
 
 
 def _launched(instance: Instance, external_id: str, url: str | None, now_ms: int) -> Instance:
@@ -151,6 +159,26 @@ def _launched(instance: Instance, external_id: str, url: str | None, now_ms: int
         reason=None,
         external_id=external_id,
         external_url=url,
+        launched_ms=now_ms,
+        claim=_answered(instance.claim),
+        version=_next(instance),
+    )
+    return replace(after, wake_ms=_look_again(after, now_ms))
+
+
+def _handed_over(instance: Instance, outcome: HandedOver, now_ms: int) -> Instance:
+    """Its target may have reported already; what the launch has to say is written down all the same."""
+    if instance.claim.lease_ms is None and instance.state is not InstanceState.LAUNCHING:
+        return instance
+    launching = instance.state is InstanceState.LAUNCHING
+    event = InstanceEvent.CONDITIONS_MET if launching else InstanceEvent.RUN
+    after = replace(
+        instance,
+        state=move_instance(instance.state, event),
+        reason=None,
+        external_id=outcome.external_id or instance.external_id,
+        external_url=outcome.external_url or instance.external_url,
+        log_path=outcome.log_path or instance.log_path,
         launched_ms=now_ms,
         claim=_answered(instance.claim),
         version=_next(instance),
@@ -182,7 +210,7 @@ def _refused(instance: Instance, error: str, now_ms: int) -> Followed:
         instance,
         state=move_instance(instance.state, InstanceEvent.CONDITIONS_NOT_MET),
         reason=Reason.TARGET_REFUSED,
-        waiting_on=error,
+        waiting_on=without_credentials(error),
         claim=_answered(instance.claim),
         wake_ms=now_ms + REFUSED_MS,
         version=_next(instance),
@@ -196,7 +224,7 @@ def _stopped(instance: Instance, log_path: str | None, now_ms: int) -> Followed:
             instance, Failed("the run was stopped from outside", log_path=log_path), now_ms
         )
     event, reason = _STOP_EVENTS[instance.stop.kind]
-    after = replace(ended(instance, event, reason, now_ms), log_path=log_path)
+    after = replace(ended(instance, event, reason, now_ms), log_path=log_path or instance.log_path)
     return Followed(after, may_retry=instance.stop.kind is StopKind.TIME_OUT)
 
 
@@ -206,7 +234,11 @@ def _failed(instance: Instance, failed: Failed, now_ms: int) -> Followed:
     if failed.lost:
         reason = Reason.RUN_LOST if began else Reason.LAUNCH_LOST
     after = ended(instance, InstanceEvent.FAILURE, reason, now_ms)
-    after = replace(after, error=failed.error, log_path=failed.log_path)
+    after = replace(
+        after,
+        error=without_credentials(failed.error),
+        log_path=failed.log_path or instance.log_path,
+    )
     unwanted = instance.stop is not None and instance.stop.kind is not StopKind.TIME_OUT
     return Followed(after, may_retry=failed.retry and not unwanted)
 
@@ -228,6 +260,8 @@ def next_run(instance: Instance, reason: str | None, *, wake_ms: int, now_ms: in
         log_path=None,
         error=None,
         waiting_on=None,
+        heard_ms=None,
+        said=None,
         checks=0,
         checked_ms=None,
         findings_json=None,

@@ -15,6 +15,7 @@ _WORDS: Mapping[str, str] = {
     Reason.LAUNCH_LOST: "its launch was lost",
     Reason.RUN_LOST: "its run was lost",
     Reason.RUN_TIMEOUT: "it ran longer than timeouts.run allows",
+    Reason.HEARTBEAT_MISSED: "its target was not heard of for as long as timeouts.heartbeat allows",
     Reason.WAIT_TIMEOUT: "it waited longer than timeouts.wait allows",
     Reason.KILLED: "it was killed",
     Reason.SKIPPED: "it was skipped",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from chalicelib.engine.callbacks import Callbacks
 from chalicelib.engine.notification_ports import Channels
 from chalicelib.engine.ports import (
     Alarm,
@@ -51,4 +52,5 @@ class Engine:
     channels: Channels
     listener: Listener
     quotas: Quotas = USUAL
+    callbacks: Callbacks = field(default_factory=Callbacks)
     chores: Chores = field(default_factory=Chores)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
 from chalicelib.engine.access import find_instance
+from chalicelib.engine.callbacks import handed_over
 from chalicelib.engine.consequences import limit_of, scope_of
 from chalicelib.engine.deciding import overlap_of
 from chalicelib.engine.endings import why_ended
@@ -234,6 +235,9 @@ def _in_flight(scene: Scene) -> Iterator[str]:
     else:
         since = one.started_ms or one.launched_ms or one.run_created_ms
         yield f"runs since {scene.at(since)} ({span(now - since)})"
+    if one.heard_ms is not None:
+        said = f": {one.said}" if one.said else ""
+        yield f"its target reported {ago(one.heard_ms, now)}{said}"
     if one.stop is not None:
         because = f" ({one.stop.reason})" if one.stop.reason else ""
         yield (
@@ -242,6 +246,11 @@ def _in_flight(scene: Scene) -> Iterator[str]:
         )
     elif one.deadline_ms is not None:
         yield f"its time is over at {scene.at(one.deadline_ms)}"
+    if scene.definition and scene.definition.calls_back and handed_over(one) and one.stop is None:
+        every = scene.policies.timeouts.heartbeat
+        yield "it ends by what its target reports" + (
+            f", which it does every {every}" if every else ""
+        )
 
 
 def _due(scene: Scene) -> str:

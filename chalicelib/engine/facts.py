@@ -125,6 +125,17 @@ class RunMoved(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class Reported(Fact):
+    """The target of a run called back, and was heard. ``token``: the run's name, which grants nothing."""
+
+    job_id: str
+    instance_id: str
+    run: int
+    token: str
+    report: str
+
+
+@dataclass(frozen=True, slots=True)
 class NotificationDelivered(Fact):
     notification_id: str
     job_id: str

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
+from chalicelib.engine.callbacks import handed_over, heartbeat_ms, next_look_ms, over
 from chalicelib.engine.completion import stop_unconfirmed, wait_timed_out
 from chalicelib.engine.consequences import ENGINE
 from chalicelib.engine.engine import Engine
@@ -71,11 +72,11 @@ def _look_at_due(engine: Engine, tx: Transaction, limit: int) -> Batch:
     saved = []
     for instance in due:
         batch.lateness_ms = max(batch.lateness_ms, now - (instance.wake_ms or now))
-        over = _over(instance, now)
-        if over is not None:
-            batch.over.append(Result(instance.id, instance.run, None, over))
-            continue
         way = ways.get((instance.job_id, instance.revision))
+        ends = _over(instance, way, now)
+        if ends is not None:
+            batch.over.append(Result(instance.id, instance.run, None, ends))
+            continue
         saved.append(_looked_at(instance, way, now, batch))
     if saved:
         tx.save_instances(saved)
@@ -84,10 +85,15 @@ def _look_at_due(engine: Engine, tx: Transaction, limit: int) -> Batch:
 
 @dataclass(frozen=True, slots=True)
 class _Way:
-    """How the instances of a revision go: to which style of target, and whether something must hold first."""
+    """How the instances of a revision go: to which style of target, and whether something must hold first.
+
+    ``calls_back``: its targets report how they end, and every ``heartbeat_ms`` that they live, if it is set.
+    """
 
     style: Style
     prerequisites: bool
+    calls_back: bool = False
+    heartbeat_ms: int | None = None
 
 
 def _ways(
@@ -100,17 +106,26 @@ def _ways(
         with suppress(ValueError, NoondayError):
             definition = read_definition(text)
             style = engine.targets.style(str(definition.target["kind"]))
-            ways[key] = _Way(style, bool(definition.prerequisites))
+            ways[key] = _Way(
+                style,
+                bool(definition.prerequisites),
+                definition.calls_back,
+                heartbeat_ms(definition.policies),
+            )
     return ways
 
 
-def _over(instance: Instance, now_ms: int) -> Move | None:
+def _over(instance: Instance, way: _Way | None, now_ms: int) -> Move | None:
     """How it ends without a target's word, if it does. Its end is settled under its job's lock, not here."""
     if instance.state is InstanceState.WAITING:
         late = instance.deadline_ms is not None and instance.deadline_ms <= now_ms
         return wait_timed_out if late else None
-    late = instance.stop is not None and instance.stop.deadline_ms <= now_ms
-    return stop_unconfirmed if late else None
+    if instance.stop is not None:
+        return stop_unconfirmed if instance.stop.deadline_ms <= now_ms else None
+    if way is None or not way.calls_back or not handed_over(instance):
+        return None
+    look_ms = next_look_ms(instance, way.heartbeat_ms)
+    return over(way.heartbeat_ms) if look_ms is not None and look_ms <= now_ms else None
 
 
 def _looked_at(instance: Instance, way: _Way | None, now_ms: int, batch: Batch) -> Instance:
@@ -120,6 +135,11 @@ def _looked_at(instance: Instance, way: _Way | None, now_ms: int, batch: Batch) 
         return replace(instance, wake_ms=wake_ms, waiting_on=waiting_on, version=_next(instance))
     if way.prerequisites and _unchecked(instance):
         return _to_check(instance, now_ms, batch)
+    if way.calls_back and handed_over(
+        instance
+    ):  # nobody can be asked: it is heard of, or it is not
+        look_ms = next_look_ms(instance, way.heartbeat_ms)
+        return replace(instance, wake_ms=look_ms, version=_next(instance))
     asked = _asked_to_stop(instance, now_ms)
     if asked.stop is not None:
         batch.stopping.append(asked.id)

@@ -23,6 +23,15 @@ class Launched:
 
 
 @dataclass(frozen=True, slots=True)
+class HandedOver:
+    """The target took the run, and reports its end by a callback: nobody asks it, nobody waits for it."""
+
+    external_id: str | None = None
+    external_url: str | None = None
+    log_path: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Running:
     """The target reports progress."""
 
@@ -82,7 +91,18 @@ class Dropped:
     """The claim went to somebody else: nothing is to be recorded."""
 
 
-Outcome = Launched | Running | Succeeded | Failed | Refused | Stopped | Unknown | Pending | Dropped
+Outcome = (
+    Launched
+    | HandedOver
+    | Running
+    | Succeeded
+    | Failed
+    | Refused
+    | Stopped
+    | Unknown
+    | Pending
+    | Dropped
+)
 
 
 class RunTaken(Exception):

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any, Protocol, TypeVar
 
 from chalicelib.engine.backfill_ports import BackfillReader, BackfillTransaction
+from chalicelib.engine.callbacks import Callback
 from chalicelib.engine.facts import Fact
 from chalicelib.engine.filters import (
     Candidate,
@@ -510,7 +511,8 @@ class LaunchRequest:
     ``spec`` is the target's document with every template rendered, ``bindings`` what SQL may bind by
     name. ``handle`` is what an earlier claim of the same run committed: then adopt, do not begin again.
     ``deadline_ms`` is the end of the run's time. ``repeated``: an earlier claim had no outcome, so that the
-    target may have been called: look before it is called again.
+    target may have been called: look before it is called again. ``callback``: where the target reports; None
+    where it does not. ``heard``: it has.
     """
 
     token: str
@@ -526,6 +528,8 @@ class LaunchRequest:
     external_id: str | None
     deadline_ms: int
     repeated: bool = False
+    callback: Callback | None = None
+    heard: bool = False
 
 
 class Targets(Protocol):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from chalicelib.engine.callbacks import Callback, Callbacks
 from chalicelib.engine.ports import LaunchRequest
 from chalicelib.model.calendar import read_snapshot
 from chalicelib.model.definition import Definition
@@ -17,14 +19,22 @@ from chalicelib.schedule.excluding import compile_excluding
 
 
 def launch_request(
-    instance: Instance, job_name: str, definition: Definition, calendars_json: str | None = None
+    instance: Instance,
+    job_name: str,
+    definition: Definition,
+    calendars_json: str | None = None,
+    callbacks: Callbacks | None = None,
 ) -> LaunchRequest:
     """The same bytes at every repeat of the same run. ``calendars_json``: those of the revision.
 
     Raises:
         ValueError: a template cannot be rendered.
+        Unavailable: its target has to call back, and this server cannot say where.
     """
     values = values_of(instance, job_name, definition, calendars_json)
+    callback = _callback(instance, definition, callbacks)
+    if callback is not None:
+        values = replace(values, callback_url=callback.url, callback_token=callback.credential)
     return LaunchRequest(
         token=instance.token,
         instance_id=instance.id,
@@ -39,7 +49,17 @@ def launch_request(
         external_id=instance.external_id,
         deadline_ms=instance.deadline_ms or 0,
         repeated=instance.claim.count > 1,
+        callback=callback,
+        heard=instance.heard_ms is not None,
     )
+
+
+def _callback(
+    instance: Instance, definition: Definition, callbacks: Callbacks | None
+) -> Callback | None:
+    if callbacks is None or not definition.calls_back:
+        return None
+    return callbacks.of(instance.token, instance.deadline_ms or 0)
 
 
 def values_of(

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from chalicelib.engine.callbacks import handed_over, heartbeat_ms, next_look_ms
 from chalicelib.engine.completion import Followed, follow, retried
 from chalicelib.engine.consequences import ENGINE, follow_up, frees, groups_of
 from chalicelib.engine.engine import Engine
@@ -82,10 +83,18 @@ def _moved(before: Instance, followed: Followed, policies: Policies, now_ms: int
         after = retried(followed.instance, policies, now_ms)
         if after is not followed.instance:
             return Moved(before, after, superseded=followed.instance)
-    after = followed.instance
+    after = _looked_at_in_time(followed.instance, before, policies)
     if after is not before and after.state is InstanceState.WAITING:
         after = _waits_on(after, policies)
     return Moved(before, after)
+
+
+def _looked_at_in_time(after: Instance, before: Instance, policies: Policies) -> Instance:
+    """What is handed over to a target that has to report often is looked at when it should have."""
+    every_ms = heartbeat_ms(policies)
+    if after is before or every_ms is None or not handed_over(after):
+        return after
+    return replace(after, wake_ms=next_look_ms(after, every_ms))
 
 
 def _waits_on(refused: Instance, policies: Policies) -> Instance:

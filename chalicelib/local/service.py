@@ -111,7 +111,9 @@ def build(settings: Settings, options: Options, listener: socket.socket, app: An
     store.migrate(clock.now_ms())
     queues = MemoryQueues(settings.workers)
     alarm = AlarmThread(clock)
-    transport = wiring.Transport(queue=queues, alarm=alarm, stops=RunsInThisProcess())
+    transport = wiring.Transport(
+        queue=queues, alarm=alarm, stops=RunsInThisProcess(), address=address_of(listener)
+    )
     noonday = wiring.compose(settings, store, clock, transport, log)
     if options.pause is not None:
         pause(noonday.engine, Principal(PRINCIPAL, admin=True), reason=options.pause)
@@ -122,6 +124,13 @@ def build(settings: Settings, options: Options, listener: socket.socket, app: An
     if isinstance(clock, ManualClock):
         clock.attach(service)
     return service
+
+
+def address_of(listener: socket.socket) -> str:
+    """Where this machine reaches it; others need NOONDAY_URL."""
+    host, port = listener.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def admit(noonday: wiring.Noonday, options: Options) -> str:

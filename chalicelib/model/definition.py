@@ -78,6 +78,19 @@ class Timeouts(Document):
 
     wait: Duration = "PT24H"
     run: Duration = "PT24H"
+    heartbeat: Duration | None = Field(
+        None,
+        description="With completion: callback: a run whose target reports nothing for so long has failed;"
+        " 10 seconds to 24 hours",
+        examples=["PT2M"],
+    )
+
+    @field_validator("heartbeat")
+    @classmethod
+    def _within_limits(cls, heartbeat: str | None) -> str | None:
+        if heartbeat is not None and not 10_000 <= parse_duration(heartbeat) <= DAY_MS:
+            raise ValueError(f"{heartbeat} is less than 10 seconds or more than a day; write PT2M")
+        return heartbeat
 
 
 class OnFailure(Document):
@@ -235,6 +248,20 @@ class Definition(Document):
                     f"{name!r} is no parameter name: letters, digits and _, not a digit first"
                 )
         return parameters
+
+    @model_validator(mode="after")
+    def _somebody_reports(self) -> Self:
+        if self.policies.timeouts.heartbeat is not None and not self.calls_back:
+            raise ValueError(
+                "policies.timeouts.heartbeat is for targets that report themselves; "
+                "set target.completion to callback, or leave it out"
+            )
+        return self
+
+    @property
+    def calls_back(self) -> bool:
+        """Whether a run ends by what its target reports."""
+        return self.target.get("completion") == "callback"
 
     def to_json(self) -> str:
         """What the user wrote, and what was written in for them; defaults stay unwritten."""

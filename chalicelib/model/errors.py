@@ -81,6 +81,12 @@ class WrongState(Conflict):
         self.allowed = tuple(allowed)
 
 
+class RunOver(Conflict):
+    """The run is over, or another took its place: its target has nothing left to do."""
+
+    code = "run_over"
+
+
 class NameTaken(Conflict):
     """The owner already has a job of that name."""
 

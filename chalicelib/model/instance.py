@@ -66,6 +66,7 @@ class Instance:
     concurrency group, and ``place`` in it. ``checks``, ``checked_ms`` and ``findings_json``: how often its
     prerequisites were looked at since its run was created, when last, and what was found.
     ``asked_ms``: when a person asked for it to be run again, last; its retries are asked for with it.
+    ``heard_ms`` and ``said``: when the target of its latest run reported last, and its words.
     """
 
     id: str
@@ -93,6 +94,8 @@ class Instance:
     checked_ms: int | None = None
     findings_json: str | None = None
     asked_ms: int | None = None
+    heard_ms: int | None = None
+    said: str | None = None
     claim: Claim = Claim()
     stop: Stop | None = None
     external_id: str | None = None

@@ -19,6 +19,10 @@ from chalicelib.model.errors import Problem
 
 TIMES = ("nominal_time", "previous_time", "next_time")
 NAMES = ("job_name", "job_id", "instance_id", "run", "token")
+CALLBACK = ("callback_url", "callback_token")
+"""For targets with completion: callback alone."""
+CONTENTS = frozenset({"body", "detail", "env", "headers", "message", "payload", "stdin"})
+"""Fields of targets that nobody sees but the target: where the callback's token may stand."""
 _PLACEHOLDER = re.compile(r"(\$?)\$\{([^}]*)\}?")
 _BEGINS = re.compile(r"(?<!\$)\$\{")
 _EXPRESSION = re.compile(
@@ -42,6 +46,8 @@ class Values:
     run: int
     token: str
     parameters: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+    callback_url: str = ""
+    callback_token: str = field(default="", repr=False)
 
     def time(self, name: str) -> int | None:
         return {
@@ -72,23 +78,32 @@ def render(document: Any, values: Values) -> Any:
 
 
 def problems_in(
-    document: Any, parameters: Mapping[str, object], at: str = "target"
+    document: Any,
+    parameters: Mapping[str, object],
+    at: str = "target",
+    *,
+    calls_back: bool = False,
 ) -> Iterator[Problem]:
-    """What is wrong with the placeholders of a document, each with its field."""
+    """What is wrong with the placeholders of a document, each with its field.
+
+    ``calls_back``: it is that of a target which reports how its run ends.
+    """
     if isinstance(document, str):
         for escape, text in _PLACEHOLDER.findall(document):
-            complaint = None if escape else _complaint(text, parameters)
+            complaint = None if escape else _complaint(text, parameters, at, calls_back=calls_back)
             if complaint:
                 yield Problem(at, complaint, document)
     elif isinstance(document, list):
         for index, item in enumerate(document):
-            yield from problems_in(item, parameters, f"{at}.{index}")
+            yield from problems_in(item, parameters, f"{at}.{index}", calls_back=calls_back)
     elif isinstance(document, dict):
         for key, item in document.items():
-            yield from problems_in(item, parameters, f"{at}.{key}")
+            yield from problems_in(item, parameters, f"{at}.{key}", calls_back=calls_back)
 
 
-def _complaint(text: str, parameters: Mapping[str, object]) -> str | None:
+def _complaint(
+    text: str, parameters: Mapping[str, object], at: str, *, calls_back: bool
+) -> str | None:
     match = _EXPRESSION.fullmatch(text)
     known = ", ".join((*TIMES, *NAMES, "parameters.NAME"))
     if match is None:
@@ -97,11 +112,29 @@ def _complaint(text: str, parameters: Mapping[str, object]) -> str | None:
     if name.startswith("parameters."):
         if name.removeprefix("parameters.") not in parameters:
             return f"${{{name}}} names no parameter of this job; give it a default under parameters"
+    elif name in CALLBACK:
+        complaint = _callback_complaint(name, at, calls_back=calls_back)
+        if complaint:
+            return complaint
     elif name not in TIMES and name not in NAMES:
         return f"${{{name}}} is not known; there are {known}"
     if name not in TIMES and (match["shift"] or match["format"]):
         return f"${{{text}}}: only times take a shift or a format"
     return _bad_directive(match["format"] or "")
+
+
+def _callback_complaint(name: str, at: str, *, calls_back: bool) -> str | None:
+    """Addresses and arguments are logged and listed; the token is for what only the target reads."""
+    if not calls_back:
+        return (
+            f"${{{name}}} is for targets that report their end; set target.completion to callback"
+        )
+    field_name = at.split(".")[1] if "." in at else ""
+    if name == "callback_token" and field_name not in CONTENTS:
+        return (
+            f"${{{name}}} is a secret, and others see this field; put it into a header or the body"
+        )
+    return None
 
 
 def _bad_directive(pattern: str) -> str | None:

@@ -227,7 +227,7 @@ def instance_of(row: Row) -> Instance:
      external_id, external_url, handle, result_path, log_path, error, waiting_on, created_ms,
      run_created_ms, ready_ms, launched_ms, started_ms, ended_ms, tzdata, backfill, overlap, max_active,
      group, place, checks, checked_ms, findings, launch_attempt,
-     asked_ms) = row  # fmt: skip
+     asked_ms, heard_ms, said) = row  # fmt: skip
     return Instance(
         id=id_,
         job_id=job_id,
@@ -272,6 +272,8 @@ def instance_of(row: Row) -> Instance:
         findings_json=findings,
         launch_attempt=launch_attempt,
         asked_ms=asked_ms,
+        heard_ms=heard_ms,
+        said=said,
     )
 
 
@@ -324,6 +326,8 @@ def instance_row(instance: Instance) -> JsonRow:
         "findings": instance.findings_json,
         "launch_attempt": instance.launch_attempt,
         "asked_ms": instance.asked_ms,
+        "heard_ms": instance.heard_ms,
+        "said": instance.said,
     }
 
 

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 from urllib.parse import quote
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 
 from chalicelib.aws import Aws, AwsFailure, Caller, LostAnswer, NotTaken, Rejected
 from chalicelib.engine.outcomes import (
     Failed,
+    HandedOver,
     Launched,
     Outcome,
     Pending,
@@ -206,17 +207,10 @@ class AcceptingTarget(AwsTarget):
     """Work that is handed over: AWS says that it took it, and not what came of it."""
 
     completion: Literal["accepted", "callback"] = Field(
-        "accepted", description="The run succeeds as soon as AWS has accepted it"
+        "accepted",
+        description="accepted: the run succeeds as soon as AWS has accepted it; callback: it runs until"
+        " whoever does the work reports its end",
     )
-
-    @field_validator("completion")
-    @classmethod
-    def _no_callback_yet(cls, completion: str) -> str:
-        if completion == "callback":
-            raise ValueError(
-                "this version takes no callbacks; leave completion out, and the run ends when it is accepted"
-            )
-        return completion
 
 
 P = TypeVar("P", bound=AcceptingTarget)
@@ -237,7 +231,16 @@ class AcceptingKind(AwsKind[P]):
     def end(self, spec: P, external_id: str, call: Caller) -> None:
         """What was accepted cannot be taken back."""
 
+    def _launch(self, spec: P, request: LaunchRequest) -> Outcome:
+        """With a callback, what was accepted has only been handed over."""
+        outcome = super()._launch(spec, request)
+        if spec.completion == "callback" and isinstance(outcome, Succeeded):
+            return HandedOver(outcome.external_id, outcome.external_url)
+        return outcome
+
     def _describe(self, request: LaunchRequest) -> Outcome:
+        if request.spec.get("completion") == "callback":
+            return Pending()
         return Succeeded(external_id=request.external_id)
 
     def _cancel(self, request: LaunchRequest) -> Outcome:
@@ -253,7 +256,7 @@ def gone(why: str) -> Failed:
 
 def about(request: LaunchRequest) -> Mapping[str, Any]:
     """What a target is told of its run when the definition does not say what."""
-    return {
+    told: dict[str, Any] = {
         "token": request.token,
         "job": request.job_name,
         "owner": request.owner,
@@ -261,6 +264,10 @@ def about(request: LaunchRequest) -> Mapping[str, Any]:
         "run": request.run,
         "nominal_time": request.bindings.get("nominal_time"),
     }
+    callback = request.callback
+    if callback is not None:
+        told["callback"] = {"url": callback.url, "token": callback.credential}
+    return told
 
 
 def compact(document: Any) -> str:

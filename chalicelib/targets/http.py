@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from chalicelib.engine.outcomes import Dropped, Failed, Outcome, Stopped
+from chalicelib.engine.outcomes import Dropped, Failed, HandedOver, Outcome, Stopped, Succeeded
 from chalicelib.engine.ports import Clock, Control, LaunchRequest
 from chalicelib.model.definition import Duration
 from chalicelib.model.document import Document
@@ -76,6 +76,11 @@ class HttpTarget(Document):
         description="File under the files' root that receives the body",
         examples=["downloads/${nominal_time:%Y-%m-%d}.json"],
     )
+    completion: Literal["answer", "callback"] = Field(
+        "answer",
+        description="answer: the run ends with the answer; callback: an expected answer means that the work"
+        " was taken, and whoever does it reports its end",
+    )
     max_bytes: int = Field(
         100_000_000, ge=1, le=10_000_000_000, description="A larger body is a failure"
     )
@@ -125,6 +130,12 @@ class HttpTarget(Document):
         check = check_of(info)
         return check.place(path) if check else path
 
+    @model_validator(mode="after")
+    def _one_end(self) -> HttpTarget:
+        if self.completion == "callback" and self.result is not None:
+            raise ValueError("result keeps the answer of a run that ends with it; leave one out")
+        return self
+
     def expects(self, status: int) -> bool:
         return status in self.expected_status or f"{status // 100}xx" in self.expected_status
 
@@ -148,11 +159,16 @@ class HttpKind(InlineKind[HttpTarget]):
         log = RunLog(self._folders, request.token, self._clock)
         left = (request.deadline_ms - self._clock.now_ms()) / 1000
         call = Call(spec, request, self._allowed, self._resolve, self._folders, log, left_s=left)
+        calls_back = spec.completion == "callback"
+        if calls_back and request.heard:  # whoever launched it died, and the work was taken
+            return HandedOver(log_path=log.path)
         if control.stopping:
             return Stopped(log_path=log.path)
         control.begin({"method": spec.method, "url": without_query(spec.url)})
         control.on_stop(call.cancel)
         outcome = call.outcome()
+        if calls_back and isinstance(outcome, Succeeded):
+            return HandedOver(log_path=outcome.log_path)
         if not isinstance(outcome, Failed):
             return outcome
         self._let_the_stop_come(request, control)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from http.client import HTTPException, HTTPResponse
 from urllib.parse import SplitResult, urljoin, urlsplit
@@ -48,6 +48,7 @@ class Call:
     ) -> None:
         self._spec = spec
         self._token = request.token
+        self._callback = callback_headers(request)
         self._allowed = allowed
         self._resolve = resolve
         self._folders = folders
@@ -81,7 +82,7 @@ class Call:
         """The answer of the last hop."""
         body = self._body
         headers = {"User-Agent": "noonday", "Accept": "*/*", "Accept-Encoding": "identity"}
-        headers |= self._body_type
+        headers |= {**self._body_type, **self._callback}
         headers = _merged(headers, self._spec.headers)
         if self._spec.idempotency_header:
             headers = _merged(headers, {self._spec.idempotency_header: self._token})
@@ -93,7 +94,7 @@ class Call:
                 return response
             following = _next_hop(url, location)
             if _origin(urlsplit(following)) != _origin(urlsplit(url)):
-                headers = _without_secrets(headers, self._spec)
+                headers = _without_secrets(headers, (*self._spec.headers, *self._callback))
             if response.status not in (307, 308) and method != "HEAD":
                 method, body = "GET", None
                 headers = {k: v for k, v in headers.items() if k.lower() != "content-type"}
@@ -190,9 +191,20 @@ def _merged(headers: Mapping[str, str], over: Mapping[str, str]) -> dict[str, st
     return {name: value for name, value in headers.items() if name.lower() not in mine} | dict(over)
 
 
-def _without_secrets(headers: Mapping[str, str], spec: HttpTarget) -> dict[str, str]:
-    """What the definition gave to one host is not shown to another."""
-    given = {name.lower() for name in spec.headers} - {"accept", "content-type", "user-agent"}
+def callback_headers(request: LaunchRequest) -> Mapping[str, str]:
+    """Where the target reports, and what it shows there."""
+    callback = request.callback
+    if callback is None:
+        return {}
+    return {
+        "Noonday-Callback-Url": callback.url,
+        "Noonday-Callback-Token": callback.credential,
+    }
+
+
+def _without_secrets(headers: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
+    """What was meant for one host is not shown to another."""
+    given = {name.lower() for name in names} - {"accept", "content-type", "user-agent"}
     return {name: value for name, value in headers.items() if name.lower() not in given}
 
 

@@ -8,11 +8,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from chalicelib.engine.callbacks import Callback
 from chalicelib.engine.outcomes import (
     Dropped,
     Failed,
+    HandedOver,
     Outcome,
     RunTaken,
     Stopped,
@@ -69,6 +71,18 @@ class ProcessTarget(Document):
         examples=["reports/${nominal_time:%Y-%m-%d}.txt"],
     )
 
+    completion: Literal["exit", "callback"] = Field(
+        "exit",
+        description="exit: the run ends with the program; callback: an exit code of success means that the"
+        " work was handed on, and whoever does it reports its end",
+    )
+
+    @model_validator(mode="after")
+    def _one_end(self) -> ProcessTarget:
+        if self.completion == "callback" and self.result is not None:
+            raise ValueError("result keeps the output of a run that ends with it; leave one out")
+        return self
+
     @field_validator("kind")
     @classmethod
     def _enabled(cls, kind: str, info: ValidationInfo) -> str:
@@ -122,7 +136,7 @@ class ProcessKind(InlineKind[ProcessTarget]):
             return Failed(error=strange, lost=True)
         if not self._settings.process_enabled and folder.phase() is Phase.FREE:
             return Failed(error=OFF, retry=False)  # it was turned off before the program began
-        _begin(request, control, folder)
+        _begin(request, control, folder, log)
         try:
             phase = Watch(folder, order, control).until_over()
         except OSError as error:
@@ -159,6 +173,8 @@ class ProcessKind(InlineKind[ProcessTarget]):
     def _environment(
         self, spec: ProcessTarget, request: LaunchRequest, cwd: Path
     ) -> Mapping[str, str]:
+        callback = request.callback
+        told = {} if callback is None else callback_environment(callback)
         return {
             "PATH": self._settings.process_path,
             "LANG": "C.UTF-8",
@@ -168,6 +184,7 @@ class ProcessKind(InlineKind[ProcessTarget]):
             "NOONDAY_INSTANCE_ID": request.instance_id,
             "NOONDAY_JOB_NAME": request.job_name,
             "NOONDAY_NOMINAL_TIME": str(request.bindings.get("nominal_time") or ""),
+            **told,
         }
 
     def _outcome(self, spec: ProcessTarget, token: str, folder: Folder, log: str) -> Outcome:
@@ -175,6 +192,8 @@ class ProcessKind(InlineKind[ProcessTarget]):
         code = status.get("exit_code")
         if code not in spec.success_codes:
             return Failed(error=_failure(status, folder.last_line()), log_path=log)
+        if spec.completion == "callback":
+            return HandedOver(log_path=log)
         if spec.result is not None:
             self._publish(spec.result, folder, token)
         return Succeeded(result_path=spec.result, log_path=log, facts={"exit_code": code})
@@ -187,12 +206,13 @@ class ProcessKind(InlineKind[ProcessTarget]):
             draft.publish()
 
 
-def _begin(request: LaunchRequest, control: Control, folder: Folder) -> None:
+def _begin(request: LaunchRequest, control: Control, folder: Folder, log_path: str) -> None:
     """Commit the handle. A stop that was asked for meanwhile must still reach what runs already."""
     if control.stopping and request.handle is not None:
         return
     try:
-        control.begin({"folder": str(folder.path), "machine": machine()})
+        log = {"log": log_path} if request.callback is not None else {}
+        control.begin({"folder": str(folder.path), "machine": machine(), **log})
     except RunTaken:
         if request.handle is None or not control.stopping or control.lost:
             raise
@@ -206,6 +226,14 @@ def _of_another_machine(handle: Mapping[str, object] | None, folder: Folder) -> 
         "it began on another machine, or before this one was started again, and left no exit status"
         f" in {folder.path}; it is not started a second time"
     )
+
+
+def callback_environment(callback: Callback) -> Mapping[str, str]:
+    """What ``noonday.callback`` reads."""
+    return {
+        "NOONDAY_CALLBACK_URL": callback.url,
+        "NOONDAY_CALLBACK_TOKEN": callback.credential,
+    }
 
 
 def _failure(status: Mapping[str, object], last_line: str) -> str:

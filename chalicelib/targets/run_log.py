@@ -6,6 +6,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 from chalicelib.engine.ports import Clock
+from chalicelib.model.credential import without_credentials
 from chalicelib.targets.files import Folders
 
 NAME = "run.log"
@@ -26,4 +27,4 @@ class RunLog:
         with suppress(OSError):
             self._file.parent.mkdir(parents=True, exist_ok=True)
             with self._file.open("a", encoding="utf-8", errors="backslashreplace") as file:
-                file.write(f"{stamp} {text.rstrip()}\n")
+                file.write(f"{stamp} {without_credentials(text.rstrip())}\n")

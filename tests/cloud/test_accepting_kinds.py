@@ -270,7 +270,7 @@ def test_each_operation_must_be_permitted(amazon: Amazon, tmp_path: Path) -> Non
         ("sns", {"topic": "orders"}, "ARN of a topic"),
         ("events", {"source": "aws.s3", "detail_type": "x"}, "source of your own"),
         ("lambda", {"function": "no such name!"}, "function"),
-        ("lambda", {"function": "f", "completion": "callback"}, "callback"),
+        ("lambda", {"function": "f", "completion": "answer"}, "callback"),
         ("step_functions", {"state_machine": "nightly"}, "ARN of a state machine"),
         ("athena", {"query": "SELECT '${nominal_time}'"}, "never text"),
         ("redshift_data", {"query": "x", "database": "d"}, "name one of cluster and workgroup"),

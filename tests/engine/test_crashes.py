@@ -15,7 +15,16 @@ import pytest
 
 from chalicelib.engine import commands, queries
 from chalicelib.engine.announcing import Announced, end_announced
-from chalicelib.engine.commands import Choice, Verb, Wanted, Wish, many
+from chalicelib.engine.commands import (
+    Choice,
+    Report,
+    Said,
+    Verb,
+    Wanted,
+    Wish,
+    many,
+    report,
+)
 from chalicelib.engine.conditions import data_key, job_key
 from chalicelib.engine.filters import BackfillFilter, NotificationFilter
 from chalicelib.engine.housekeeping import AT_MS, NAME
@@ -23,7 +32,7 @@ from chalicelib.engine.once import Once
 from chalicelib.engine.ports import Store
 from chalicelib.engine.views import BackfillView
 from chalicelib.model.backfill import BackfillState, Reprocess
-from chalicelib.model.errors import WrongState
+from chalicelib.model.errors import RunOver, WrongState
 from chalicelib.model.identity import run_token
 from chalicelib.model.job import Job
 from chalicelib.model.notification import NotificationState
@@ -118,8 +127,7 @@ class Life:
 
 def submit(kind: str, *, scheduled: bool, **changes: Any) -> Step:
     definition = a_definition(
-        target={"kind": kind},
-        **changes,
+        **{"target": {"kind": kind}, **changes},
         schedule={"every": "PT1M", "start": "2026-01-01T12:00:00Z", "end": "2026-01-01T12:03:00Z"},
     )
 
@@ -296,6 +304,17 @@ NOTIFY = [
     {"on": ["success"], "url": "https://example.com/"},
     {"not_ended_within": "PT20S", "running_longer_than": "PT10S", "url": "https://example.com/"},
 ]
+
+
+def call_back(life: Life) -> None:
+    """Every target that was reached reports; it sends again what was not answered, and stops when told so."""
+    for token, request in life.outside.executions.items():
+        assert request.callback is not None
+        for said in (Report.RUNNING, Report.SUCCEEDED):
+            with suppress(RunOver):
+                report(life.world.engine, token, request.callback.credential, Said(said))
+
+
 STORIES: dict[str, tuple[Step, ...]] = {
     "fire": (),
     "schedule": (until(NOON - HALF), schedule),
@@ -319,6 +338,7 @@ STORIES: dict[str, tuple[Step, ...]] = {
     "wait": (until(NOON + HALF), arrive),
     "announced": (until(NOON + 5000), announce_ends),
     "notify": (),
+    "callbacks": (until(END + HALF), call_back, until(END + 5 * MINUTE), call_back),
     "pause-a-check": (
         *(until(NOON - HALF), arrive, pause_before_the_check),
         *(until(NOON + MINUTE + HALF), resume_all),
@@ -339,8 +359,11 @@ def tell(story: str, kind: str, life: Life) -> None:
         life.do(submit_upstream(kind))
         waits.insert(0, {"job": "load"})
     policies = {"notify": NOTIFY if story == "notify" else []}
+    target = {"kind": kind, "completion": "callback"} if story == "callbacks" else {"kind": kind}
     scheduled = story != "schedule"
-    life.do(submit(kind, scheduled=scheduled, prerequisites=waits, policies=policies))
+    life.do(
+        submit(kind, scheduled=scheduled, prerequisites=waits, policies=policies, target=target)
+    )
     for step in STORIES[story]:
         life.do(step)
     life.do(until(END + 8 * MINUTE))
@@ -365,7 +388,7 @@ def judge(story: str, life: Life) -> None:
         assert len(life.outside.executions) == 1
     if story == "notify":
         judge_notifications(life)
-    calm = ("fire", "announced", "schedule", "catch-up", "resume-catch-up", "notify")
+    calm = ("fire", "announced", "schedule", "catch-up", "resume-catch-up", "notify", "callbacks")
     if story in calm or story.startswith("pause"):
         states = {one.state for one in instances_of(life.store, life.job_id)}
         assert states == {InstanceState.SUCCEEDED}

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chalicelib.engine import Engine
+from chalicelib.engine.callbacks import Callbacks, SigningKey
 from chalicelib.engine.checking import check_waiting
 from chalicelib.engine.conditions import Condition, Found
 from chalicelib.engine.delivery import deliver
@@ -18,7 +19,15 @@ from chalicelib.engine.inline import run_inline
 from chalicelib.engine.launch import launch_started
 from chalicelib.engine.notification_ports import Receipt
 from chalicelib.engine.outcomes import Dropped as DroppedOutcome
-from chalicelib.engine.outcomes import Launched, Outcome, Pending, RunTaken, Style, Succeeded
+from chalicelib.engine.outcomes import (
+    HandedOver,
+    Launched,
+    Outcome,
+    Pending,
+    RunTaken,
+    Style,
+    Succeeded,
+)
 from chalicelib.engine.ports import Control, HandedOut, Lane, LaunchRequest, Store
 from chalicelib.engine.stops import RunsInThisProcess
 from chalicelib.engine.sweep import sweep_minute, sweep_second
@@ -31,6 +40,14 @@ from chalicelib.model.principal import Principal
 MINUTE = 60_000
 NOON = 1_767_268_800_000  # 2026-01-01T12:00:00Z
 ADMIN = Principal("ada", admin=True)
+
+
+def _keys(*, again: bool = False) -> Sequence[SigningKey]:
+    del again
+    return [SigningKey("k1", b"k" * 32)]
+
+
+CALLBACKS = Callbacks("http://noonday.test", _keys)
 
 
 @dataclass
@@ -158,10 +175,14 @@ class RecordingTargets:
         if self.launch_outcomes:
             return self.launch_outcomes.pop(0)
         self.executions.setdefault(request.token, request)
+        if request.callback is not None:
+            return HandedOver(f"x-{request.token}")
         return Launched(f"x-{request.token}")
 
     def describe(self, requests: Sequence[LaunchRequest]) -> Sequence[Outcome]:
         self.calls.extend(("describe", request) for request in requests)
+        if any(request.callback is not None for request in requests):
+            return [Pending() for _ in requests]
         return [self.endings.get(request.token, self.otherwise) for request in requests]
 
     def cancel(self, requests: Sequence[LaunchRequest]) -> Sequence[Outcome]:
@@ -176,7 +197,8 @@ class RecordingTargets:
             return DroppedOutcome()
         self.calls.append(("run", request))
         self.executions.setdefault(request.token, request)
-        return self.run_outcomes.pop(0) if self.run_outcomes else Succeeded()
+        otherwise = Succeeded() if request.callback is None else HandedOver()
+        return self.run_outcomes.pop(0) if self.run_outcomes else otherwise
 
 
 @dataclass
@@ -219,6 +241,7 @@ class World:
             stops=RunsInThisProcess(),
             channels=self.channels,
             listener=self.facts.append,
+            callbacks=CALLBACKS,
         )
 
     def minute(self) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.house.documents import ROOT, links
 
-PACKAGES = ("chalicelib", "cli", "benchmarks", "docs", "examples")
+PACKAGES = ("chalicelib", "cli", "benchmarks", "docs", "examples", "noonday")
 EMPTY_NAMES = {"utils", "util", "helpers", "helper", "common", "misc"}
 
 

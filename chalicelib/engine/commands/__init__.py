@@ -22,6 +22,7 @@ from chalicelib.engine.commands.people import (
     set_member,
 )
 from chalicelib.engine.commands.quotas import set_quotas
+from chalicelib.engine.commands.reports import Report, Said, report
 from chalicelib.engine.commands.revising import Planned, patch, plan_patch, plan_update, update
 from chalicelib.engine.commands.submission import check, submit
 from chalicelib.engine.commands.upstreams import missing_upstreams
@@ -31,6 +32,8 @@ __all__ = [
     "Counted",
     "Done",
     "Planned",
+    "Report",
+    "Said",
     "Verb",
     "Wanted",
     "Wish",
@@ -55,6 +58,7 @@ __all__ = [
     "plan_update",
     "register_token",
     "remove_member",
+    "report",
     "rerun",
     "resume",
     "resume_all",

@@ -173,7 +173,12 @@ def _problems(
         complaint = engine.channels.complaint(entry.channel, owner)
         if complaint:
             yield Problem(f"policies.notify.{number}.{entry.leads}", complaint, entry.place)
-    yield from problems_in(definition.target, definition.parameters)
+    yield from problems_in(
+        definition.target, definition.parameters, calls_back=definition.calls_back
+    )
+    if definition.calls_back and engine.callbacks.address is None:
+        message = "needs to know where targets reach this server; its operator sets NOONDAY_URL"
+        yield Problem("target.completion", message, "callback")
     yield from _prerequisite_problems(engine, definition, owner)
     try:
         engine.targets.validate(definition.target, definition.parameters, owner=owner)

@@ -101,7 +101,9 @@ JSON_TABLE(:rows, '$[*]' COLUMNS (
          checked_ms BIGINT PATH '$.checked_ms',
          findings MEDIUMTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$.findings',
          launch_attempt INT PATH '$.launch_attempt',
-         asked_ms BIGINT PATH '$.asked_ms')) AS n
+         asked_ms BIGINT PATH '$.asked_ms',
+         heard_ms BIGINT PATH '$.heard_ms',
+         said MEDIUMTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$.said')) AS n
 
 -- fragment: run_rows(rows)
 JSON_TABLE(:rows, '$[*]' COLUMNS (

@@ -28,7 +28,7 @@ UPDATE @instance_rows(:rows) STRAIGHT_JOIN scheduler_job_instances i @by_primary
        i.max_active = n.max_active, i.grp = n.grp,
        i.place = n.place, i.checks = n.checks, i.checked_ms = n.checked_ms,
        i.findings = n.findings, i.launch_attempt = n.launch_attempt,
-       i.asked_ms = n.asked_ms
+       i.asked_ms = n.asked_ms, i.heard_ms = n.heard_ms, i.said = n.said
 
 -- name: wake_queued
 -- As a subquery MariaDB would look at every row of the table, and lock it; without the whole key it sorts.

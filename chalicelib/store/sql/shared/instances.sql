@@ -5,7 +5,8 @@ i.claim_epoch, i.lease_ms, i.claim_count, i.stop_kind, i.stop_by, i.stop_reason,
 i.stop_deadline_ms, i.external_id, i.external_url, i.handle, i.result_path, i.log_path,
 i.error, i.waiting_on, i.created_ms, i.run_created_ms, i.ready_ms, i.launched_ms,
 i.started_ms, i.ended_ms, i.tzdata, i.backfill, i.overlap, i.max_active, i.grp, i.place,
-i.checks, i.checked_ms, i.findings, i.launch_attempt, i.asked_ms
+i.checks, i.checked_ms, i.findings, i.launch_attempt, i.asked_ms,
+i.heard_ms, i.said
 
 -- name: instance
 SELECT @instance_columns FROM scheduler_job_instances i
@@ -124,14 +125,14 @@ INSERT INTO scheduler_job_instances (
        stop_by, stop_reason, stop_deadline_ms, external_id, external_url, handle, result_path,
        log_path, error, waiting_on, created_ms, run_created_ms, ready_ms, launched_ms,
        started_ms, ended_ms, tzdata, backfill, overlap, max_active, grp, place, checks,
-       checked_ms, findings, launch_attempt, asked_ms)
+       checked_ms, findings, launch_attempt, asked_ms, heard_ms, said)
 SELECT n.id, n.job_id, n.owner, n.nominal_ms, n.kind, n.parameters, n.state, n.reason,
        n.revision, n.run, n.attempt, n.version, n.wake_ms, n.deadline_ms, n.active,
        n.claim_epoch, n.lease_ms, n.claim_count, n.stop_kind, n.stop_by, n.stop_reason,
        n.stop_deadline_ms, n.external_id, n.external_url, n.handle, n.result_path, n.log_path,
        n.error, n.waiting_on, n.created_ms, n.run_created_ms, n.ready_ms, n.launched_ms,
        n.started_ms, n.ended_ms, n.tzdata, n.backfill, n.overlap, n.max_active, n.grp, n.place,
-       n.checks, n.checked_ms, n.findings, n.launch_attempt, n.asked_ms
+       n.checks, n.checked_ms, n.findings, n.launch_attempt, n.asked_ms, n.heard_ms, n.said
   FROM @instance_rows(:rows)
  WHERE NOT EXISTS (SELECT 1 FROM scheduler_job_instances e
                     WHERE e.job_id = n.job_id AND e.nominal_ms = n.nominal_ms)

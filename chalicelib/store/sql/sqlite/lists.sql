@@ -89,7 +89,9 @@ NOT EXISTS (SELECT 1 FROM json_each(:tags) AS wanted
          json_extract(value, '$.checked_ms') AS checked_ms,
          json_extract(value, '$.findings') AS findings,
          json_extract(value, '$.launch_attempt') AS launch_attempt,
-         json_extract(value, '$.asked_ms') AS asked_ms
+         json_extract(value, '$.asked_ms') AS asked_ms,
+         json_extract(value, '$.heard_ms') AS heard_ms,
+         json_extract(value, '$.said') AS said
     FROM json_each(:rows)) AS n
 
 -- fragment: run_rows(rows)

@@ -24,7 +24,8 @@ UPDATE scheduler_job_instances AS i
        launched_ms = n.launched_ms, started_ms = n.started_ms, ended_ms = n.ended_ms,
        parameters = n.parameters, backfill = n.backfill, overlap = n.overlap, max_active = n.max_active, grp = n.grp,
        place = n.place, checks = n.checks, checked_ms = n.checked_ms, findings = n.findings,
-       launch_attempt = n.launch_attempt, asked_ms = n.asked_ms
+       launch_attempt = n.launch_attempt, asked_ms = n.asked_ms, heard_ms = n.heard_ms,
+       said = n.said
   FROM @instance_rows(:rows)
  WHERE i.id = n.id AND i.version = n.version - 1
 

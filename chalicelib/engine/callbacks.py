@@ -1,0 +1,167 @@
+"""Callbacks: the credential of a run, and what follows when its target is not heard of.
+
+A credential is ``noonday1.KEY.EXPIRES.SIGNATURE``, an HMAC-SHA256 over the rest of it and the run's token: a
+pure function of the run and its deadline, so that a launch that is repeated carries the same bytes. Whoever
+shows it may report for that run, and nothing else.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from chalicelib.engine.completion import Followed, ended
+from chalicelib.model.credential import PREFIX
+from chalicelib.model.definition import Policies
+from chalicelib.model.errors import Unauthenticated, Unavailable
+from chalicelib.model.instance import Instance
+from chalicelib.model.instants import parse_duration
+from chalicelib.model.retention import DAY_MS
+from chalicelib.model.states import InstanceState, Reason
+from chalicelib.state_machine import InstanceEvent
+
+KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,40}")
+_FORM = re.compile(
+    rf"(?P<signed>{PREFIX}\.(?P<key>{KEY_ID.pattern})\.(?P<expires>[0-9a-f]{{1,12}}))\.(?P<mac>[A-Za-z0-9_-]{{43}})"
+)
+_HANDED_OVER = (InstanceState.LAUNCHED, InstanceState.RUNNING)
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """``secret``: 32 bytes that nobody else knows."""
+
+    id: str
+    secret: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Callback:
+    """Where a run's target reports, and what it shows there."""
+
+    url: str
+    credential: str = field(repr=False)
+
+
+class Keys(Protocol):
+    def __call__(self, *, again: bool = False) -> Sequence[SigningKey]:
+        """The first signs, all of them vouch. ``again``: one that was shown was not among them.
+
+        Raises:
+            Unavailable: they cannot be had now.
+        """
+        ...
+
+
+def _no_keys(*, again: bool = False) -> Sequence[SigningKey]:
+    del again
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Callbacks:
+    """``address``: where targets reach this server; None where nobody said so."""
+
+    address: str | None = None
+    keys: Keys = field(default=_no_keys, repr=False)
+
+    def of(self, run_token: str, deadline_ms: int) -> Callback:
+        """The same at every repeat of the run's launch. It lasts a day longer than the run may.
+
+        Raises:
+            Unavailable: this server has no key, or does not know its address.
+        """
+        keys = self.keys()
+        if not keys or self.address is None:
+            raise Unavailable("this server takes no callbacks: it has no address or no key")
+        expires_s = (deadline_ms + DAY_MS) // 1000
+        signed = f"{PREFIX}.{keys[0].id}.{expires_s:x}"
+        url = f"{self.address.rstrip('/')}/runs/{run_token}/callback"
+        return Callback(url, f"{signed}.{_mac(keys[0], signed, run_token)}")
+
+    def verify(self, run_token: str, credential: str, now_ms: int) -> None:
+        """Raises Unauthenticated unless the credential is that of this run, and of this time."""
+        match = _FORM.fullmatch(credential)
+        if match is None:
+            raise Unauthenticated(
+                "the callback's token is needed: send Authorization: Bearer with what the run was given"
+            )
+        key = self._key(match["key"])
+        expected = _mac(key, match["signed"], run_token) if key else ""
+        if not hmac.compare_digest(expected, match["mac"]):
+            raise Unauthenticated("the callback's token is not one of this run")
+        if int(match["expires"], 16) * 1000 <= now_ms:
+            raise Unauthenticated("the callback's token has expired; the run is long over")
+
+    def _key(self, key_id: str) -> SigningKey | None:
+        for again in (False, True):
+            for key in self.keys(again=again):
+                if key.id == key_id:
+                    return key
+        return None
+
+
+def _mac(key: SigningKey, signed: str, run_token: str) -> str:
+    content = f"{signed}.{run_token}".encode()
+    digest = hmac.new(key.secret, content, hashlib.sha256).digest()
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+def heartbeat_ms(policies: Policies) -> int | None:
+    """How often a run's target is to be heard of; None: whenever it likes."""
+    heartbeat = policies.timeouts.heartbeat
+    return None if heartbeat is None else parse_duration(heartbeat)
+
+
+def handed_over(instance: Instance) -> bool:
+    """Whether its target has it, and nobody of ours looks after it."""
+    claim = instance.claim
+    return instance.state in _HANDED_OVER and claim.lease_ms is None and claim.count == 0
+
+
+def next_look_ms(instance: Instance, every_ms: int | None) -> int | None:
+    """When the run that was handed over is over, unless its target is heard of."""
+    if instance.stop is not None:
+        return instance.stop.deadline_ms
+    ends = [instance.deadline_ms, _silent_ms(instance, every_ms)]
+    return min((end for end in ends if end is not None), default=None)
+
+
+def over(every_ms: int | None) -> Callable[[Instance, int], Followed]:
+    """How a run ends whose target is not heard of in time. Nobody can be asked: its word is all there is."""
+
+    def move(present: Instance, now_ms: int) -> Followed:
+        if not handed_over(present) or present.stop is not None:
+            return Followed(present)
+        if present.deadline_ms is not None and present.deadline_ms <= now_ms:
+            after = ended(present, InstanceEvent.TIME_OUT, Reason.RUN_TIMEOUT, now_ms)
+            return Followed(after, may_retry=True)
+        silent_ms = _silent_ms(present, every_ms)
+        if silent_ms is None or silent_ms > now_ms:
+            return Followed(present)
+        after = ended(present, InstanceEvent.FAILURE, Reason.HEARTBEAT_MISSED, now_ms)
+        seconds = (every_ms or 0) // 1000
+        error = f"its target was not heard of for {seconds} s; it may still be at work"
+        return Followed(replace(after, error=error), may_retry=True)
+
+    return move
+
+
+def heard(instance: Instance, message: str | None, now_ms: int) -> Instance:
+    """Its target reported. The claim stays: whoever launches it has not had an answer yet.
+
+    The version does not grow; that is for whoever saves it.
+    """
+    return replace(instance, heard_ms=now_ms, said=message or instance.said)
+
+
+def _silent_ms(instance: Instance, every_ms: int | None) -> int | None:
+    if every_ms is None:
+        return None
+    signs = (instance.heard_ms, instance.launched_ms, instance.started_ms)
+    return max(at for at in (*signs, instance.run_created_ms) if at is not None) + every_ms

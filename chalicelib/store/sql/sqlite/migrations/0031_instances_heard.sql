@@ -1,0 +1,3 @@
+-- When the target of the latest run reported last, and what it said of its progress.
+ALTER TABLE scheduler_job_instances ADD COLUMN heard_ms INTEGER;
+ALTER TABLE scheduler_job_instances ADD COLUMN said TEXT;

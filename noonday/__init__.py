@@ -1,0 +1,1 @@
+"""What programs that Noonday runs may use. It needs nothing but Python's standard library."""
