@@ -15,7 +15,7 @@ from chalicelib.engine.claim import LEASE_MS, claim
 from chalicelib.engine.commands import Wish
 from chalicelib.engine.explaining import why
 from chalicelib.engine.filters import EventFilter, InstanceFilter, JobFilter
-from chalicelib.engine.outcomes import Running, Stopped, Succeeded
+from chalicelib.engine.outcomes import Refused, Running, Stopped, Succeeded
 from chalicelib.engine.ports import HandedOut, Lane, Transaction
 from chalicelib.engine.views import BackfillView, InstanceView
 from chalicelib.model.backfill import BackfillState
@@ -232,6 +232,47 @@ def test_waits_have_the_time_given_back(world: World) -> None:
     world.advance(10 * MINUTE)
     gone = queries.instance(world.engine, ADMIN, first.instance.id).instance
     assert (gone.state, gone.reason) == (InstanceState.TIMED_OUT, "WAIT_TIMEOUT")
+
+
+@pytest.mark.parametrize("paused", [True, False], ids=["paused", "suspended"])
+def test_a_refused_launch_has_the_time_of_a_hold_given_back(world: World, paused: bool) -> None:
+    """A target that has no room before and after a long hold does not end the wait at once."""
+    job = submit(world, target={"kind": "started"}, schedule={"every": "P1D"})
+    world.targets.launch_outcomes = [Refused("no room")] * 2
+    world.deliver()
+    assert only(world, job).reason == "TARGET_REFUSED"
+    if paused:
+        pause(world)
+    else:
+        commands.suspend(world.engine, ADMIN, job.id)
+    world.clock.now += 30 * HOUR
+    resume(world)
+    commands.resume(world.engine, ADMIN, job.id)
+    world.minute()
+    world.deliver()
+    refused = instances_of(world.engine.store, job.id)[0]
+    assert refused.reason == "TARGET_REFUSED"
+    assert refused.deadline_ms == NOON + 54 * HOUR
+
+
+@pytest.mark.parametrize("before", [True, False], ids=["before the pause", "during it"])
+def test_a_suspension_that_ends_during_a_pause_gives_no_time_back_twice(
+    world: World, before: bool
+) -> None:
+    job = submit(world, prerequisites=[{"data": "x"}], policies={"timeouts": {"wait": "PT1H"}})
+    world.deliver()
+    deadline = only(world, job).deadline_ms
+    assert deadline is not None
+    for suspends in (before, not before):
+        if suspends:
+            commands.suspend(world.engine, ADMIN, job.id)
+        else:
+            pause(world)
+        world.clock.now += 10 * MINUTE
+    commands.resume(world.engine, ADMIN, job.id)
+    world.clock.now += 10 * MINUTE
+    resume(world)
+    assert instances_of(world.engine.store, job.id)[0].deadline_ms == deadline + 30 * MINUTE
 
 
 def test_a_suspension_during_a_pause_takes_no_time_from_waits(world: World) -> None:

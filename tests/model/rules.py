@@ -147,6 +147,12 @@ class Instance:
     def held(self) -> bool:
         return self.waits and self.reason == "JOB_SUSPENDED"
 
+    def gives_back(self, ms: int) -> None:
+        """Its wait stood still for so long."""
+        self.deadline += ms
+        if self.since is not None:
+            self.since += ms
+
     def ends(self, state: str, reason: str | None) -> None:
         self.state, self.reason = state, reason
         self.active = self.held_place = False
@@ -272,11 +278,13 @@ class Job:
                     None,
                 )
 
-    def release(self, now: int) -> None:
+    def release(self, now: int, paused: int | None) -> None:
+        """The time of a pause is given back at its end."""
+        until = now if paused is None else min(now, paused)
         for one in self.waiting:
             if not one.manual and one.held:
                 one.reason = None
-                one.deadline += now - max(one.created, self.since)
+                one.gives_back(max(0, until - max(one.created, self.since)))
         self.streak, self.until = 0, None
 
     def arm(self) -> None:
@@ -333,7 +341,7 @@ class Model:
     def _suspend(self, job: Job, now: int, *, until: int | None = None) -> bool:
         job.dispose(now, now)
         if job.state == "SUSPENDED" and job.until is not None and job.until < now:
-            job.release(now)
+            job.release(now, self.paused)
             job.state = "SCHEDULED"
         again = job.state == "SUSPENDED"
         job.state, job.until = "SUSPENDED", until
@@ -351,7 +359,7 @@ class Model:
         return True
 
     def _released(self, job: Job, now: int, state: str) -> None:
-        job.release(now)
+        job.release(now, self.paused)
         job.state = state
         job.arm()
 
@@ -395,9 +403,9 @@ class Model:
         for one in self.instances:
             begin = max(one.created, self.paused)
             if one.held:
-                one.deadline += max(0, one.job.since - begin)
+                one.gives_back(max(0, one.job.since - begin))
             elif one.waits:
-                one.deadline += now - begin
+                one.gives_back(now - begin)
         self.paused = None
 
     # ---- commands on instances: the status of the answer

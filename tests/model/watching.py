@@ -102,9 +102,7 @@ class Watcher:
             assert job.state == "DELETED"
         elif reason == "OVERLAP":
             assert job.policies.overlap in ("skip", "queue_one"), f"{one}: skipped"
-            assert any(other.active or self._in_flight(other) for other in others), (
-                f"{one}: skipped"
-            )
+            assert any(self._has_slot(other) for other in others), f"{one}: skipped"
         else:
             assert reason == "REPLACED", f"{one}: skipped as {reason}"
             assert job.policies.overlap == "replace", f"{one}: replaced"
@@ -112,6 +110,11 @@ class Watcher:
                 f"{one}: replaced by nobody"
             )
         one.ends("SKIPPED", reason)
+
+    def _has_slot(self, one: Instance) -> bool:
+        """Also one that took it in this step, and waits for a place in its group."""
+        queued = one.waits and self.docs.get(one.id, {}).get("reason") == "GROUP_FULL"
+        return one.active or queued or self._in_flight(one)
 
     def _in_flight(self, one: Instance) -> bool:
         launches = self.stage.puppets.record[self._seen :]

@@ -189,11 +189,16 @@ UPDATE scheduler_job_instances @by(scheduler_job_instances_job)
    AND wake_ms IS NOT NULL
 
 -- name: release_instances
--- A run that was created while the job was suspended was held only since then.
+-- A run that was created while the job was suspended was held only since then. A launch that is refused
+-- counts its wait from ``ready_ms``.
 UPDATE scheduler_job_instances @by(scheduler_job_instances_job)
    SET wake_ms = :now, reason = NULL, version = version + 1,
+       ready_ms = ready_ms + CASE
+         WHEN run_created_ms > :until OR :since > :until THEN 0
+         WHEN run_created_ms > :since THEN :until - run_created_ms
+         ELSE :until - :since END,
        deadline_ms = deadline_ms + CASE
-         WHEN run_created_ms > :until THEN 0
+         WHEN run_created_ms > :until OR :since > :until THEN 0
          WHEN run_created_ms > :since THEN :until - run_created_ms
          ELSE :until - :since END
  WHERE job_id = :job_id AND state = 'WAITING' AND (kind <> 'MANUAL' OR backfill IS NOT NULL)
