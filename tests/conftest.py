@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from _pytest.terminal import TerminalReporter
 
 from tests.databases import empty_url, mariadb, mysql, open_empty
 
@@ -22,3 +23,17 @@ LONG = (
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: not item.nodeid.startswith(LONG))
+
+
+def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
+    """What tests measured (``record_property("measured", …)``): told, never judged."""
+    told = [
+        str(text)
+        for report in terminalreporter.stats.get("passed", ())
+        for name, text in report.user_properties
+        if name == "measured" and report.when == "call"
+    ]
+    if told:
+        terminalreporter.section("measured")
+        for line in sorted(told):
+            terminalreporter.line(line)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from chalicelib.store.address import Sqlite, read_address
 from chalicelib.store.passwords import Passwords
-from chalicelib.store.sqlite import SqliteDriver
 from chalicelib.store.store import SqlStore
 from chalicelib.store.tls import Tls
 
@@ -28,6 +27,8 @@ def open_store(
     """
     address = read_address(url)
     if isinstance(address, Sqlite):
+        from chalicelib.store.sqlite import SqliteDriver  # noqa: PLC0415  MySQL needs no sqlite3
+
         return SqlStore(SqliteDriver(address))
     from chalicelib.store.mysql import MysqlDriver  # noqa: PLC0415  SQLite needs no PyMySQL
 

@@ -27,15 +27,31 @@ _AHEAD = ("wake_ms", "lease_ms", "deadline_ms", "stop_deadline_ms")
 _numbers = count(1)
 
 
+@dataclass(frozen=True, slots=True)
+class Run:
+    """An instance, as its API shows it."""
+
+    account: Account
+    id: str
+
+    def shown(self) -> Any:
+        return self.account.call("GET", f"/instances/{self.id}")
+
+    @property
+    def external_id(self) -> str:
+        return str(self.shown()["runs"][-1]["external_id"])
+
+
 @dataclass(slots=True)
 class Account:
-    """``queue_of``: which function a lane feeds, and how many messages at once."""
+    """``machine``: what the environment of every function has besides what was deployed."""
 
     amazon: Amazon
     database: Server
     schema: str
     deployed: Deployed
     functions: Mapping[str, Function]
+    machine: Mapping[str, str]
     front: Front
     failed: list[str] = field(default_factory=list)
     """What functions raised or died of, as their logs tell it."""
@@ -51,10 +67,22 @@ class Account:
         for _ in range(times):
             self.functions["minute"].invoke(scheduled_event(wall_ms()))
 
-    def poll(self, lane: str) -> int:
+    def submit(self, kind: str, target: Mapping[str, Any], **fields: Any) -> Run:
+        """A job that is due once, now."""
+        job = self.call("POST", "/jobs", a_job(kind, target, **fields))
+        triggered = self.call("POST", f"/jobs/{job['id']}/trigger", {})
+        return Run(self, triggered["id"])
+
+    def look_again(self) -> None:
+        """The next poll's time has come, or that a lease ends; the alarm rings."""
+        self.later(2 * MINUTE_MS)
+        self.ring()
+        self.drain()
+
+    def poll(self, lane: str, *, times: int = 1) -> int:
         """What a queue holds goes to its function, as the mapping does it; how many messages there were.
 
-        What the function did not answer for is visible again at once.
+        What the function did not answer for is visible again at once. ``times``: deliveries of the same.
         """
         function, mapping = self._mapping(lane)
         url, queues = PREFIX + lane, self.amazon.client("sqs")
@@ -64,7 +92,8 @@ class Account:
         messages = received.get("Messages", [])
         if not messages:
             return 0
-        failed = self._deliver(function, lane, messages)
+        for _ in range(times):
+            failed = self._deliver(function, lane, messages)
         for one in messages:
             handle = {"QueueUrl": url, "ReceiptHandle": one["ReceiptHandle"]}
             if one["MessageId"] in failed:
@@ -141,7 +170,7 @@ def _record(lane: str, message: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def a_job(kind: str, target: Mapping[str, Any], **fields: Any) -> dict[str, Any]:
-    """Due once, now."""
+    """It was due once, long ago: at once when it is scheduled."""
     return {
         "name": f"job-{next(_numbers)}",
         "schedule": {"at": "2026-01-01T00:00:00"},

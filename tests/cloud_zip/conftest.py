@@ -81,11 +81,18 @@ def code(deployed: Deployed, tmp_path_factory: pytest.TempPathFactory) -> Code:
 
 
 @pytest.fixture(scope="session")
+def machine(amazon: Amazon) -> Mapping[str, str]:
+    return {"AWS_REGION": REGION, "AWS_ENDPOINT_URL": amazon.url}
+
+
+@pytest.fixture(scope="session")
 def functions(
-    amazon: Amazon, deployed: Deployed, code: Code, tmp_path_factory: pytest.TempPathFactory
+    deployed: Deployed,
+    code: Code,
+    machine: Mapping[str, str],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Mapping[str, Function]]:
     scratch = tmp_path_factory.mktemp("functions")
-    machine = {"AWS_REGION": REGION, "AWS_ENDPOINT_URL": amazon.url}
     made = {
         name: Function(code, deployed.configuration(name), machine, scratch)
         for name in deployed.functions
@@ -101,6 +108,7 @@ def account(
     database: Server,
     deployed: Deployed,
     functions: Mapping[str, Function],
+    machine: Mapping[str, str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> Account:
     for name, value in KEYS.items():
@@ -111,4 +119,4 @@ def account(
         amazon.client("sqs").create_queue(QueueName=f"noonday-{STAGE}-{lane}")
     secret_of(amazon, SECRET, PASSWORD)
     front = Front(deployed.paths, functions["api"].invoke)
-    return Account(amazon, database, SCHEMA, deployed, functions, front)
+    return Account(amazon, database, SCHEMA, deployed, functions, machine, front)
