@@ -17,6 +17,7 @@ OF_KINDS: Mapping[str, Sequence[str]] = {
     "ecs": ("ecs",),
     "events": ("events",),
     "glue": ("glue",),
+    "glue_data": ("glue",),
     "lambda": ("lambda",),
     "lambda_sync": ("lambda",),
     "redshift_data": ("redshift-data",),

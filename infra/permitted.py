@@ -21,6 +21,15 @@ Parts = Mapping[str, str]
 NEEDS: Mapping[str, Sequence[Need]] = {
     **{kind.name: kind.needs for kind in AWS_KINDS},
     "lambda_sync": LambdaSyncKind.needs,
+    "glue_data": tuple(
+        Need(action, on)
+        for action in ("glue:GetTable", "glue:GetPartitions")
+        for on in (
+            "arn:aws:glue:*:*:catalog",
+            "arn:aws:glue:*:*:database/{database}",
+            "arn:aws:glue:*:*:table/{database}/{table}",
+        )
+    ),
     "s3": (
         Need("s3:GetObject", "arn:aws:s3:::{bucket}/*"),
         Need("s3:ListBucket", "arn:aws:s3:::{bucket}"),
@@ -122,6 +131,9 @@ def parts(kind: str, resource: str) -> dict[str, str]:
             secret = identity if by_secret else "*"
             user = "*" if by_secret or identity in ("", "iam") else identity
             return {"cluster": place, "user": user, "secret": secret}
+        case "glue_data":
+            database, table = _two(resource)
+            return {"database": database, "table": table}
         case "sqs":
             return {"name": resource.rpartition("/")[2]}
         case "events":

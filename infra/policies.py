@@ -18,10 +18,11 @@ STARTED = "launch"
 """The function that launches, asks and ends what AWS executes."""
 KINDS: Mapping[str, frozenset[str]] = {
     "work": frozenset({"lambda_sync"}),
-    "check": frozenset({"s3"}),
+    "check": frozenset({"s3", "glue_data"}),
+    "deliver": frozenset({"sns", "events"}),
 }
-"""Which kinds a function calls; ``launch`` calls all others."""
-INLINE = frozenset().union(*KINDS.values())
+"""Which kinds a function calls; ``launch`` calls all but those of ``work`` and ``check``."""
+INLINE = KINDS["work"] | KINDS["check"]
 
 SENDS: Mapping[str, Sequence[str]] = {
     "minute": ("wake", "launch", "work", "check", "deliver"),

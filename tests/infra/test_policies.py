@@ -124,7 +124,7 @@ def test_a_role_fits_where_policies_are_kept(name: str) -> None:
     assert all(re.fullmatch(r"[A-Za-z0-9]+", sid) for sid in sids)
 
 
-@pytest.mark.parametrize("name", sorted(set(FUNCTIONS) - {"launch", "work", "check"}))
+@pytest.mark.parametrize("name", sorted(set(FUNCTIONS) - {"launch", "work", "check", "deliver"}))
 def test_who_launches_nothing_cannot(name: str) -> None:
     theirs = {need.action for needs in NEEDS.values() for need in needs}
     own = {"sqs:SendMessage", "secretsmanager:GetSecretValue"}
@@ -207,6 +207,13 @@ def test_what_a_resource_does_not_say_a_condition_does() -> None:
     }
     cluster = by_action["ecs:RunTask"]["Condition"]["ArnLike"]["ecs:cluster"]
     assert [resolved(one) for one in cluster] == [f"arn:aws:ecs:{HERE}:cluster/reports"]
+
+
+def test_deliver_tells_topics_and_buses_and_launches_nothing() -> None:
+    assert may("deliver", "sns:Publish", TOPIC)
+    assert may("deliver", "events:PutEvents", f"arn:aws:events:{HERE}:event-bus/default")
+    assert not may("deliver", "states:StartExecution", MACHINE)
+    assert not may("deliver", "sqs:SendMessage", f"arn:aws:sqs:{HERE}:orders")
 
 
 def test_inline_and_waiting_have_their_own() -> None:
