@@ -13,6 +13,7 @@ from chalicelib.notifications.clock import wall_ms
 from chalicelib.notifications.log import JsonLog
 from chalicelib.notifications.merged_alarm import MergedAlarm
 from chalicelib.notifications.messages import WakeUp, write_handed_out, write_wake_up
+from chalicelib.notifications.metrics import NO_STAGE
 from chalicelib.settings import BadSetting, Settings, environment, read_settings
 from chalicelib.store import SqlStore
 
@@ -42,6 +43,7 @@ def compose() -> wiring.Noonday:
     store = wiring.open_database(settings, aws)
     clock = wiring.system_clock(store, settings.database)
     log = wiring.standard_log(settings, clock)
+    log.stage = environment().get("NOONDAY_STAGE") or NO_STAGE
     transport = _transport(settings, aws, store, log)
     return wiring.compose(settings, store, clock, transport, log)
 

@@ -28,7 +28,18 @@ class Context(Protocol):
 def minute_hand(context: Context) -> None:
     engine = noonday().engine
     until = next_minute(engine.clock.now_ms()) + LATE_MS
-    sweep_minute(engine, arm_until_ms=until, seconds_left=_seconds_left(context))
+    began_ms = engine.clock.now_ms()
+    swept = sweep_minute(engine, arm_until_ms=until, seconds_left=_seconds_left(context))
+    noonday().log.measured(
+        {
+            "Sweeps": 1,
+            "SweepDuration": engine.clock.now_ms() - began_ms,
+            "Lateness": swept.lateness_ms,
+            "SweptJobs": swept.jobs,
+            "SweptInstances": swept.instances,
+            "HandedOut": swept.handed_out,
+        }
+    )
 
 
 def second_hand(records: Iterable[Record], context: Context) -> dict[str, Any]:

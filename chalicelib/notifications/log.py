@@ -7,6 +7,7 @@ import json
 import threading
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Literal, TextIO
 
@@ -22,6 +23,7 @@ from chalicelib.engine.facts import (
     Swept,
 )
 from chalicelib.model.errors import NoondayError
+from chalicelib.notifications.metrics import STAGE, counted, embedded
 
 Level = Literal["debug", "info", "error"]
 _ORDER = {"debug": 0, "info": 1, "error": 2, "off": 3}
@@ -35,8 +37,11 @@ class JsonLog:
         self._least = _ORDER[level]
         self._now_ms = now_ms
         self._lock = threading.Lock()
+        self.stage: str | None = None  # metrics are written for this stage; None: nowhere
 
     def __call__(self, fact: Fact) -> None:
+        values, dimensions = counted(fact)
+        self.measured(values, **dimensions)
         fields = dataclasses.asdict(fact)
         at_ms = fields.pop("at_ms")
         self._write(_level(fact), at_ms, type(fact).__name__, fields)
@@ -60,6 +65,16 @@ class JsonLog:
         except (OSError, ValueError):
             return
 
+    def measured(self, values: Mapping[str, float], **dimensions: str) -> None:
+        """A line of CloudWatch's embedded metric format, whatever the level: alarms need it."""
+        if self.stage is None or not values:
+            return
+        said = {STAGE: self.stage, **dimensions, **values}
+        text = json.dumps({"_aws": embedded(values, self._now_ms()), **said})
+        with suppress(OSError, ValueError), self._lock:
+            self._stream.write(text + "\n")
+            self._stream.flush()
+
     def failure(self, error: BaseException, **where: object) -> None:
         """Something went wrong outside a request: a refusal in one sentence, a defect with its trace."""
         if isinstance(error, NoondayError):
@@ -70,6 +85,7 @@ class JsonLog:
     def unexpected(self, error: BaseException, **where: object) -> None:
         """A defect: all that helps to find it goes here, and none of it to whoever asked."""
         trace = "".join(traceback.format_exception(error))
+        self.measured({"Defects": 1})
         self.line("error", "Unexpected", error=repr(error), trace=trace, **where)
 
 

@@ -5,8 +5,21 @@ Dashboards and alarms, the documentation and what writes them read this table.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+from chalicelib.engine.facts import (
+    BackfillSetAside,
+    Fact,
+    JobSetAside,
+    NotificationDelivered,
+    NotificationFailed,
+    PurgeSetAside,
+    Reported,
+    RunMoved,
+)
+from chalicelib.model.states import TERMINAL
 
 NAMESPACE = "Noonday"
 STAGE = "Stage"
@@ -53,3 +66,35 @@ _ALL = (
     Metric("Defects", COUNT, "errors that nobody foresaw, in requests and events"),
 )
 METRICS: Mapping[str, Metric] = {metric.name: metric for metric in _ALL}
+
+
+def embedded(names: Iterable[str], at_ms: int) -> Mapping[str, Any]:
+    """What tells CloudWatch which fields of a line are metrics, and by which others they are kept."""
+    directives = [
+        {
+            "Namespace": NAMESPACE,
+            "Dimensions": METRICS[name].dimensions,
+            "Metrics": [{"Name": name, "Unit": METRICS[name].unit}],
+        }
+        for name in names
+    ]
+    return {"Timestamp": at_ms, "CloudWatchMetrics": directives}
+
+
+def counted(fact: Fact) -> tuple[Mapping[str, float], Mapping[str, str]]:
+    """What a fact counts, and by which dimensions."""
+    match fact:
+        case RunMoved(state=state, reason=reason) if state in TERMINAL:
+            failed = state in ("FAILED", "TIMED_OUT")
+            failures = {"Failures": 1.0} if failed else {}
+            return {"Ends": 1.0, **failures}, {"State": state, "Reason": reason or "NONE"}
+        case Reported(report=report):
+            return {"Callbacks": 1.0}, {"Report": report}
+        case NotificationDelivered():
+            return {"NotificationsDelivered": 1.0}, {}
+        case NotificationFailed():
+            return {"NotificationsFailed": 1.0}, {}
+        case JobSetAside() | BackfillSetAside() | PurgeSetAside():
+            return {"SetAside": 1.0}, {}
+        case _:
+            return {}, {}
