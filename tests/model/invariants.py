@@ -93,7 +93,8 @@ def _check_waiting(sight: Sight, one: Instance) -> None:
         group = sight.groups.get(one.group or "")
         full = group is None or sight.places[group.name] >= group.size
         assert full, f"it waits beside a free place: {one}"
-    if job.state is JobState.SUSPENDED and not asked_for(one, job):
+    later = one.reason in (Reason.RETRY, Reason.TARGET_REFUSED)  # held once it is due
+    if job.state is JobState.SUSPENDED and not asked_for(one, job) and not later:
         assert one.reason == Reason.JOB_SUSPENDED, f"it is not held: {one}"
 
 
