@@ -8,7 +8,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,14 @@ SETTINGS: Mapping[str, tuple[str | None, str]] = {
     "NOONDAY_CONNECTION_<NAME>": (
         None,
         "a database that sql targets name as <name>, in lower case; its password: …_<NAME>_PASSWORD",
+    ),
+    "NOONDAY_CONNECTION_<NAME>_SECRET": (
+        None,
+        'instead of its password: the secret in AWS Secrets Manager that holds it, {"password": …}',
+    ),
+    "NOONDAY_CONNECTION_<NAME>_IAM": (
+        "off",
+        "on or off: its user authenticates with tokens of AWS IAM, over TLS",
     ),
     "NOONDAY_FILES": (".noonday/files", "the directory that holds local files, globs and results"),
     "NOONDAY_RUNS": (".noonday/runs", "the directory where process targets keep output and status"),
@@ -124,7 +132,7 @@ _CONNECTION = re.compile(r"NOONDAY_CONNECTION_([A-Z0-9_]+)")
 _ROLE = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+")
 AWS_KINDS = (
     *("athena", "aws", "batch", "codebuild", "ecs", "events", "glue", "lambda", "lambda_sync"),
-    *("glue_data", "redshift_data", "s3", "sns", "sqs", "step_functions"),
+    *("glue_data", "redshift_data", "s3", "s3_results", "sns", "sqs", "step_functions"),
 )
 _SECRET = re.compile(r"whsec_([A-Za-z0-9+/=]+)")
 _HOST = re.compile(r"([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?|\[[0-9a-fA-F:]+\])(:\d{1,5})?")
@@ -140,6 +148,8 @@ class Database:
 
     url: str
     password: str | None = field(default=None, repr=False)
+    secret: str | None = None
+    iam: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,8 +293,23 @@ def _database(environ: Mapping[str, str], name: str) -> Database:
 def _connections(environ: Mapping[str, str]) -> Iterator[tuple[str, Database]]:
     for name in sorted(environ):
         match = _CONNECTION.fullmatch(name)
-        if match and not name.endswith("_PASSWORD"):
-            yield match[1].lower(), _database(environ, name)
+        if match and not _belongs(environ, name):
+            database = _database(environ, name)
+            iam = environ.get(f"{name}_IAM", "").strip() or "off"
+            if iam not in ("on", "off"):
+                raise BadSetting(f"{name}_IAM is {iam!r}; set it to on or off")
+            kept = replace(database, secret=environ.get(f"{name}_SECRET") or None, iam=iam == "on")
+            if kept.iam + (kept.secret is not None) + bool(kept.password) > 1:
+                raise BadSetting(
+                    f"{name} has several of _PASSWORD, _SECRET and _IAM; set one of them"
+                )
+            yield match[1].lower(), kept
+
+
+def _belongs(environ: Mapping[str, str], name: str) -> bool:
+    """Whether it is a setting of a connection, and no connection of that name."""
+    head, _, end = name.rpartition("_")
+    return end == "PASSWORD" or (end in ("SECRET", "IAM") and head in environ)
 
 
 def _allowed(text: str) -> Iterator[str]:

@@ -14,7 +14,12 @@ from urllib.parse import unquote, urlsplit
 
 from chalicelib.aws import Aws
 from chalicelib.aws.authorities import authorities_for
-from chalicelib.aws.credentials import iam_password, secret_keys, secret_password
+from chalicelib.aws.credentials import (
+    KeptPassword,
+    iam_password,
+    secret_keys,
+    secret_password,
+)
 from chalicelib.callback_keys import KeptKeys, stored_keys
 from chalicelib.channels import AWS_CHANNELS, ChannelRegistry, Webhook, WebhookSettings
 from chalicelib.engine.callbacks import Callbacks
@@ -140,7 +145,7 @@ def _target_settings(settings: Settings) -> TargetSettings:
         files=settings.files,
         runs=settings.runs,
         connections={
-            name: Connection(name, database.url, database.password or "")
+            name: _connection(name, database, settings)
             for name, database in settings.connections.items()
         },
         http_allow=settings.http_allow,
@@ -153,6 +158,22 @@ def _target_settings(settings: Settings) -> TargetSettings:
         ),
         aws_region=settings.aws_region,
     )
+
+
+def _connection(name: str, database: Database, settings: Settings) -> Connection:
+    """What AWS keeps of it is asked for with the first run that needs it."""
+    keeper = None
+    if database.secret is not None:
+        keeper = secret_password(Aws(settings.aws_region, wall_ms), database.secret, wall_ms)
+    elif database.iam:
+        keeper = _iam_password(Aws(settings.aws_region, wall_ms), database.url)
+    return Connection(name, database.url, database.password or "", keeper, database.iam)
+
+
+def _iam_password(aws: Aws, url: str) -> KeptPassword:
+    address = urlsplit(url)
+    host, user = address.hostname or "", unquote(address.username or "")
+    return iam_password(aws, host, address.port or 3306, user, wall_ms)
 
 
 def open_database(settings: Settings, aws: Aws | None = None) -> SqlStore:
@@ -179,9 +200,7 @@ def password_of(settings: Settings, aws: Aws | None = None) -> str | Passwords |
     if settings.database_secret is not None:
         return secret_password(asking, settings.database_secret, wall_ms)
     if settings.database_iam:
-        address = urlsplit(settings.database.url)
-        host, user = address.hostname or "", unquote(address.username or "")
-        return iam_password(asking, host, address.port or 3306, user, wall_ms)
+        return _iam_password(asking, settings.database.url)
     return settings.database.password
 
 

@@ -26,6 +26,7 @@ from chalicelib.targets import GlueProbe, S3Probe, registry
 from chalicelib.targets.aws_lambda import LambdaSyncTarget
 from chalicelib.targets.http import HttpTarget
 from chalicelib.targets.process import ProcessTarget
+from chalicelib.targets.s3_results import S3Results
 from chalicelib.targets.sql import SqlTarget
 from docs import cli_commands, state_diagrams
 from docs.fields import fields_of
@@ -93,7 +94,7 @@ def _says(error: type[NoondayError]) -> str:
 
 def permissions() -> Iterator[str]:
     """What each kind's role needs, from the code that calls."""
-    kinds: Sequence[Any] = (*registry.AWS_KINDS, S3Probe, GlueProbe)
+    kinds: Sequence[Any] = (*registry.AWS_KINDS, S3Probe, GlueProbe, S3Results)
     rows = (
         [
             code(kind.name),

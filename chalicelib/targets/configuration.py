@@ -5,11 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from chalicelib.targets.allowance import Allowance
 
 ENGINES = ("sqlite", "mysql")
+
+
+class Keeper(Protocol):
+    """A password that AWS keeps: a secret that is rotated, or a token of IAM."""
+
+    def current(self) -> str:
+        """Raises Unavailable when it cannot be had."""
+        ...
+
+    def renew(self) -> str:
+        """Another one, because the database refused the current one."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,11 +31,15 @@ class Connection:
 
     ``sqlite:///relative.db``, ``sqlite:////absolute.db?mode=ro``, ``mysql://user@host:port/database`` with
     ``?tls=verify`` (the default beyond this machine), ``?tls=off``, ``?tls_ca=FILE`` or ``?socket=FILE``.
+    ``keeper``: gives the password instead, anew for each connection. ``iam``: it is a token, which travels as
+    it is, and so never without TLS.
     """
 
     name: str
     url: str
     password: str = field(default="", repr=False)
+    keeper: Keeper | None = field(default=None, repr=False, compare=False)
+    iam: bool = False
 
     @property
     def engine(self) -> str:
@@ -47,6 +64,10 @@ class Connection:
         if parts.scheme == "sqlite" and (parts.netloc or parts.path in {"", "/"}):
             return (
                 f"connection {self.name!r}: write sqlite:///relative.db or sqlite:////absolute.db"
+            )
+        if self.iam and (self.options.get("tls") == "off" or "socket" in self.options):
+            return (
+                f"connection {self.name!r}: tokens of IAM travel over TLS only; leave tls=off out"
             )
         if parts.scheme == "mysql" and not (parts.hostname or "socket" in self.options):
             return f"connection {self.name!r}: write mysql://user@host/database"

@@ -63,6 +63,8 @@ class Folders:
                 file.seek(offset)
                 return file.read(limit)
         except (OutsideFiles, OSError, ValueError):
+            if path.startswith("s3://"):
+                raise NotFound(f"it is in S3 and not here: aws s3 cp {path} -") from None
             raise NotFound(f"there is no file {path!r}") from None
 
     def forget(self, token: str) -> bool:

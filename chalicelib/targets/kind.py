@@ -39,7 +39,7 @@ class Check:
         return self.rendered or not templated(text)
 
     def place(self, path: str | None) -> str | None:
-        """The same path, if a result may be there as far as can be told now.
+        """The same path of a file, if a result may be there as far as can be told now.
 
         Raises:
             ValueError: it may not.

@@ -190,7 +190,7 @@ def shipped(settings: TargetSettings, clock: Clock) -> Sequence[AnyKind]:
     """Here a new kind is registered."""
     aws = Aws(settings.aws_region, clock.now_ms)
     on_aws = [kind(settings, aws) for kind in AWS_KINDS]
-    local = (SqlKind(settings, clock), HttpKind(settings, clock), ProcessKind(settings))
+    local = (SqlKind(settings, clock, aws), HttpKind(settings, clock), ProcessKind(settings))
     return (*local, LambdaSyncKind(settings, aws, clock), *on_aws)
 
 

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from typing import Literal
+from typing import IO, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from chalicelib.aws import Aws
 from chalicelib.engine.outcomes import Dropped, Failed, Outcome, Stopped, Succeeded, Unknown
 from chalicelib.engine.ports import Clock, Control, LaunchRequest
 from chalicelib.model.document import Document
+from chalicelib.model.prerequisite import S3
 from chalicelib.model.template import NAMES, TIMES, templated
 from chalicelib.targets import sql_statement
 from chalicelib.targets.configuration import Connection, TargetSettings
-from chalicelib.targets.files import Draft, Folders, OutsideFiles, drafting
+from chalicelib.targets.files import Folders, OutsideFiles, drafting
 from chalicelib.targets.kind import Check, InlineKind, check_of
 from chalicelib.targets.run_log import RunLog
+from chalicelib.targets.s3_results import S3Results, complaint_of
 from chalicelib.targets.sql_rows import Format, csv_line, format_of, writer
 from chalicelib.targets.sql_session import Answer, EarlierSession, Session, SqlFailure
 
@@ -41,8 +44,12 @@ class SqlTarget(Document):
     )
     result: str | None = Field(
         None,
-        description="File under the files' root that receives the rows",
-        examples=["reports/revenue/${nominal_time:%Y-%m-%d}.csv"],
+        description="File under the files' root that receives the rows, or an object s3://bucket/key, whose"
+        " key gets the run's token",
+        examples=[
+            "reports/revenue/${nominal_time:%Y-%m-%d}.csv",
+            "s3://reports/revenue/${nominal_time:%Y-%m-%d}.csv",
+        ],
     )
     format: Format | None = Field(
         None, description="Of the result; by default what its suffix says: .csv, .jsonl"
@@ -81,7 +88,12 @@ class SqlTarget(Document):
     @classmethod
     def _place(cls, path: str | None, info: ValidationInfo) -> str | None:
         check = check_of(info)
-        return check.place(path) if check else path
+        if check is None or path is None or not path.startswith(S3):
+            return check.place(path) if check else path
+        complaint = complaint_of(path, check.owner, check.settings.allow)
+        if complaint and check.final(path):
+            raise ValueError(complaint)
+        return path
 
     @model_validator(mode="after")
     def _known_format(self) -> SqlTarget:
@@ -96,7 +108,9 @@ class SqlKind(InlineKind[SqlTarget]):
     name = "sql"
     spec = SqlTarget
 
-    def __init__(self, settings: TargetSettings, clock: Clock) -> None:
+    def __init__(self, settings: TargetSettings, clock: Clock, aws: Aws | None = None) -> None:
+        aws = aws or Aws(settings.aws_region, clock.now_ms)
+        self._s3 = S3Results(aws, settings.allow)
         self._settings = settings
         self._clock = clock
         self._folders = Folders(settings.files, settings.runs)
@@ -150,13 +164,37 @@ class SqlKind(InlineKind[SqlTarget]):
             return self._changed(spec, session, log)
         if spec.result is None:
             return self._shown(spec, session, answer, log)
+        if spec.result.startswith(S3):
+            return self._uploaded(spec, spec.result, request, session, answer, log)
         with drafting(self._folders, spec.result, request.token) as draft:
-            count = self._write(spec, answer, draft)
+            count = self._write(spec, answer, draft.file)
             draft.finish()
             session.commit()
             draft.publish()
         log.say(f"{count} rows in {spec.result}")
         return Succeeded(result_path=spec.result, log_path=log.path, facts={"rows": count})
+
+    def _uploaded(
+        self,
+        spec: SqlTarget,
+        result: str,
+        request: LaunchRequest,
+        session: Session,
+        answer: Answer,
+        log: RunLog,
+    ) -> Outcome:
+        """Written, then committed: a run that dies between them does both again, to the same object."""
+        with self._s3.drafting(result, request.owner, request.token) as draft:
+            count = self._write(spec, answer, draft.file)
+            draft.finish()
+            session.commit()
+        log.say(f"{count} rows in {draft.url}")
+        return Succeeded(
+            result_path=draft.url,
+            external_url=self._s3.link(draft.url),
+            log_path=log.path,
+            facts={"rows": count},
+        )
 
     def _changed(self, spec: SqlTarget, session: Session, log: RunLog) -> Outcome:
         if spec.result is not None:
@@ -181,9 +219,9 @@ class SqlKind(InlineKind[SqlTarget]):
         log.say(f"{count} rows; the first are\n{''.join(lines)}")
         return Succeeded(log_path=log.path, facts={"rows": count})
 
-    def _write(self, spec: SqlTarget, answer: Answer, draft: Draft) -> int:
+    def _write(self, spec: SqlTarget, answer: Answer, file: IO[bytes]) -> int:
         kind = spec.format or format_of(spec.result or "") or "csv"
-        write, count = writer(kind, answer.columns, draft.file), 0
+        write, count = writer(kind, answer.columns, file), 0
         while rows := answer.fetch():
             count += len(rows)
             _limit(spec, count)

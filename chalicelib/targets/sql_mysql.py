@@ -19,7 +19,9 @@ from urllib.parse import unquote, urlsplit
 import pymysql
 from pymysql.cursors import SSCursor
 
+from chalicelib.aws.authorities import authorities_for
 from chalicelib.engine.ports import Control, LaunchRequest
+from chalicelib.model.errors import Unavailable
 from chalicelib.targets.configuration import Connection
 from chalicelib.targets.sql_session import (
     Answer,
@@ -35,6 +37,7 @@ BATCH = 500
 CONNECT_SECONDS = 10
 PATIENCE = 30  # looks, a second each, at a session that was told to end
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_ACCESS_DENIED = 1045
 _PERMANENT = frozenset({1064, 1149, 1210, 1295})  # syntax, and what cannot be prepared or bound
 
 
@@ -165,6 +168,8 @@ def explained(connection: Connection) -> Iterator[None]:
     """The driver's errors carry the user's name and the host, never the password."""
     try:
         yield
+    except Unavailable as error:  # whoever keeps the password
+        raise SqlFailure(f"connection {connection.name!r}: {error.message}") from error
     except (pymysql.Error, OSError, RuntimeError, ValueError) as error:
         code = error.args[0] if error.args else None
         text = str(error.args[-1]) if error.args else type(error).__name__
@@ -224,29 +229,43 @@ def lock_name(token: str) -> str:
 
 def dial(connection: Connection, *, seconds: float) -> pymysql.Connection[Any]:
     """TLS is verified beyond this machine, unless the operator turns it off with ``?tls=off``."""
+    keeper = connection.keeper
+    if keeper is None:
+        return _dialled(connection, connection.password, seconds)
+    try:
+        return _dialled(connection, keeper.current(), seconds)
+    except pymysql.err.OperationalError as error:
+        if error.args[0] != _ACCESS_DENIED:
+            raise
+        return _dialled(connection, keeper.renew(), seconds)  # it may have been changed
+
+
+def _dialled(connection: Connection, password: str, seconds: float) -> pymysql.Connection[Any]:
     parts, options = urlsplit(connection.url), connection.options
     return pymysql.connect(
         host=parts.hostname or "localhost",
         port=parts.port or 3306,
         unix_socket=options.get("socket"),
         user=unquote(parts.username or ""),
-        password=connection.password,
+        password=password,
         database=unquote(parts.path.removeprefix("/")) or None,
         charset="utf8mb4",
         connect_timeout=CONNECT_SECONDS,
         read_timeout=seconds,
         write_timeout=seconds,
         autocommit=False,
-        **_tls(parts.hostname or "", options),
+        **_tls(parts.hostname or "", options, always=connection.iam),
     )
 
 
-def _tls(host: str, options: Mapping[str, str]) -> dict[str, Any]:
-    mode = options.get("tls", "verify" if "tls_ca" in options else "")
+def _tls(host: str, options: Mapping[str, str], *, always: bool) -> dict[str, Any]:
+    """Databases of RDS are vouched for by Amazon's authorities, unless ``tls_ca`` names others."""
+    mode = options.get("tls", "verify" if always or "tls_ca" in options else "")
     if mode == "off":
         return {"ssl_disabled": True}
     if mode == "verify" or (host not in _LOOPBACK and "socket" not in options):
-        return {"ssl": _verified(options.get("tls_ca"))}
+        amazons = authorities_for(host)
+        return {"ssl": _verified(options.get("tls_ca") or (str(amazons) if amazons else None))}
     return {}
 
 
