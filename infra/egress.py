@@ -22,6 +22,7 @@ OF_KINDS: Mapping[str, Sequence[str]] = {
     "lambda_sync": ("lambda",),
     "redshift_data": ("redshift-data",),
     "s3": (),
+    "s3_results": (),
     "sns": ("sns",),
     "sqs": (),
     "step_functions": ("states",),

@@ -11,6 +11,7 @@ from chalicelib.settings import PermittedTarget
 from chalicelib.targets.aws_kind import Need
 from chalicelib.targets.aws_lambda import LambdaSyncKind
 from chalicelib.targets.registry import AWS_KINDS
+from chalicelib.targets.s3_results import S3Results
 from infra.intrinsics import sub
 from infra.problems import Stuck
 from infra.stage import Stage
@@ -34,6 +35,7 @@ NEEDS: Mapping[str, Sequence[Need]] = {
         Need("s3:GetObject", "arn:aws:s3:::{bucket}/*"),
         Need("s3:ListBucket", "arn:aws:s3:::{bucket}"),
     ),
+    "s3_results": S3Results.needs,
 }
 
 
@@ -134,6 +136,9 @@ def parts(kind: str, resource: str) -> dict[str, str]:
         case "glue_data":
             database, table = _two(resource)
             return {"database": database, "table": table}
+        case "s3_results":
+            bucket, key = _two(resource)
+            return {"bucket": bucket, "key": key}
         case "sqs":
             return {"name": resource.rpartition("/")[2]}
         case "events":

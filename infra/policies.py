@@ -17,7 +17,7 @@ Statement = dict[str, Any]
 STARTED = "launch"
 """The function that launches, asks and ends what AWS executes."""
 KINDS: Mapping[str, frozenset[str]] = {
-    "work": frozenset({"lambda_sync"}),
+    "work": frozenset({"lambda_sync", "s3_results"}),
     "check": frozenset({"s3", "glue_data"}),
     "deliver": frozenset({"sns", "events"}),
 }

@@ -47,6 +47,7 @@ STAGE = Stage(
         an_entry("sqs", QUEUE),
         an_entry("events", "default/com.example"),
         an_entry("s3", "incoming"),
+        an_entry("s3_results", "reports/revenue/*"),
         an_entry("redshift_data", "cluster/analytics/iam"),
         an_entry("aws", "emr-serverless:StartJobRun"),
     ],
@@ -245,3 +246,11 @@ def test_everything_of_a_kind_is_still_only_its_own_service(kind: str) -> None:
         for statement in statements(FUNCTIONS[name], stage):
             if "*" in listed(statement["Resource"]):
                 assert set(statement["Action"]) <= NOTHING_FINER, statement
+
+
+def test_results_are_written_by_work_where_an_entry_says_so() -> None:
+    written = "arn:aws:s3:::reports/revenue/2026-token.csv"
+    assert may("work", "s3:PutObject", written)
+    assert not may("work", "s3:PutObject", "arn:aws:s3:::reports/other.csv")
+    assert not may("work", "s3:GetObject", written)
+    assert not may("launch", "s3:PutObject", written)
