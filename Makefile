@@ -19,7 +19,7 @@ ifdef NO_COLOR
 SAY     := @printf '\n%s\n'
 endif
 # What is typed and linted: everything that is Python.
-TYPED   := $(wildcard app.py .ci/pins.py chalicelib cli infra tests examples docs/*.py benchmarks)
+TYPED   := $(wildcard app.py .ci/pins.py chalicelib cli infra noonday tests examples docs/*.py benchmarks)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo run test test-cloud test-time test-race bench pins docs fmt clean package deploy destroy
