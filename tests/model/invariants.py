@@ -76,7 +76,9 @@ def check_at_rest(sight: Sight) -> None:
             assert not unended, f"completed, and still at it: {unended}"
             assert backfill.disposed == backfill.total, f"completed too early: {backfill}"
         elif backfill.state is BackfillState.RUNNING and not sight.paused:
-            held = job.state is JobState.SUSPENDED
+            held = job.state is JobState.SUSPENDED or (  # or its owner's quota has no room
+                backfill.error is not None and (backfill.wake_ms or 0) > sight.now
+            )
             assert unended or held, f"it is stuck: {backfill}"
 
 
