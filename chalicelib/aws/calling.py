@@ -6,6 +6,7 @@ engine repeats, and looks first.
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,6 +17,22 @@ from chalicelib.aws.failures import AwsFailure, NotTaken, Rejected, failure_of
 CONNECT_S = 3.0
 READ_S = 10.0  # with the connection, well below the minute that a claim lasts
 RENEW_MS = 300_000  # keys of a role are renewed five minutes before they end
+
+_REGION = r"[a-z]{2}(?:-[a-z]+)+-[0-9]"
+_NAMES_ITS_REGION = (
+    re.compile(rf"arn:[^:]+:[^:]+:({_REGION}):.*", re.DOTALL),
+    re.compile(rf"https://sqs\.({_REGION})\..*", re.DOTALL),
+    re.compile(rf".*\.({_REGION})\.rds\.amazonaws\.com(?:\.cn)?\.?", re.IGNORECASE),
+)
+
+
+def region_of(place: str) -> str | None:
+    """The region that an ARN, the URL of a queue or a host of RDS names; None for what names none.
+
+    Services answer in the region of their resource alone: another one says that there is no such thing.
+    """
+    found = (form.fullmatch(place) for form in _NAMES_ITS_REGION)
+    return next((match[1].lower() for match in found if match), None)
 
 
 class Caller(Protocol):
@@ -45,13 +62,20 @@ class Aws:
         self.region = region
         self._now_ms = now_ms
         self._lock = threading.Lock()
-        self._clients: dict[tuple[str, str, float], Any] = {}
+        self._clients: dict[tuple[str, str, float, str | None], Any] = {}
         self._roles: dict[tuple[str, str], _Keys] = {}
 
-    def caller(self, role: str | None, owner: str, *, read_s: float = READ_S) -> Caller:
+    def caller(
+        self,
+        role: str | None,
+        owner: str,
+        *,
+        read_s: float = READ_S,
+        region: str | None = None,
+    ) -> Caller:
         """Calls in that role, in a session named for the owner; None: as this process itself.
 
-        ``read_s``: how long an answer may take.
+        ``read_s``: how long an answer may take. ``region``: None: this process's own.
         """
 
         def call(
@@ -59,7 +83,7 @@ class Aws:
         ) -> Mapping[str, Any]:
             keys = self._keys(role, owner) if role else None
             try:
-                return self._ask(service, operation, parameters, keys, read_s)
+                return self._ask(service, operation, parameters, keys, read_s, region)
             except NotTaken as error:
                 if role and "Expired" in error.code:
                     self._forget(role, owner)
@@ -69,10 +93,11 @@ class Aws:
 
     def database_token(self, host: str, port: int, user: str) -> str:
         """What a user of RDS has as its password for fifteen minutes, where IAM vouches; signed here."""
-        client = self._client("rds", None, READ_S)
+        region = region_of(host) or self.region
+        client = self._client("rds", None, READ_S, region)
         try:
             token: str = client.generate_db_auth_token(
-                DBHostname=host, Port=port, DBUsername=user, Region=self.region
+                DBHostname=host, Port=port, DBUsername=user, Region=region
             )
         except Exception as error:
             failure = failure_of(error)
@@ -88,10 +113,11 @@ class Aws:
         parameters: Mapping[str, Any],
         keys: _Keys | None,
         read_s: float,
+        region: str | None = None,
     ) -> Mapping[str, Any]:
         """One request; whatever boto3 raises is told as what it means."""
         try:
-            client = self._client(service, keys, read_s)
+            client = self._client(service, keys, read_s, region)
             method = _method(client, service, operation)
             answer: Mapping[str, Any] = method(**parameters)
         except AwsFailure:
@@ -103,15 +129,20 @@ class Aws:
             raise failure from error
         return answer
 
-    def _client(self, service: str, keys: _Keys | None, read_s: float) -> Any:
+    def _client(
+        self, service: str, keys: _Keys | None, read_s: float, region: str | None = None
+    ) -> Any:
         """Making a client is not safe for threads, and costs some 80 ms; using one is safe."""
-        key = (service, keys.access_key if keys else "", read_s)
+        region = region or self.region
+        key = (service, keys.access_key if keys else "", read_s, region)
         with self._lock:
             if key not in self._clients:
-                self._clients[key] = self._new_client(service, keys, read_s)
+                self._clients[key] = self._new_client(service, keys, read_s, region)
             return self._clients[key]
 
-    def _new_client(self, service: str, keys: _Keys | None, read_s: float) -> Any:
+    def _new_client(
+        self, service: str, keys: _Keys | None, read_s: float, region: str | None
+    ) -> Any:
         try:
             import boto3  # noqa: PLC0415, TID251 - 180 ms and 30 MB, only where it is used
             from botocore.config import Config  # noqa: PLC0415
@@ -131,7 +162,7 @@ class Aws:
             max_pool_connections=16,
             user_agent_extra="noonday",
         )
-        return boto3.Session(region_name=self.region).client(service, config=config, **own)
+        return boto3.Session(region_name=region).client(service, config=config, **own)
 
     def _keys(self, role: str, owner: str) -> _Keys:
         """Keys of the role, from AWS once an hour."""

@@ -7,7 +7,7 @@ import json
 import threading
 from collections.abc import Callable, Sequence
 
-from chalicelib.aws.calling import Aws
+from chalicelib.aws.calling import Aws, region_of
 from chalicelib.aws.failures import AwsFailure
 from chalicelib.model.errors import Unavailable
 
@@ -54,7 +54,7 @@ def secret_login(aws: Aws, secret: str) -> tuple[str, str]:
 
 
 def _secret(aws: Aws, secret: str) -> str:
-    call = aws.caller(None, "")
+    call = aws.caller(None, "", region=region_of(secret))
     try:
         return str(call("secretsmanager", "GetSecretValue", {"SecretId": secret})["SecretString"])
     except AwsFailure as failure:
@@ -65,7 +65,7 @@ def secret_keys(aws: Aws, secret: str) -> Callable[[], Sequence[str]]:
     """What signs callbacks: ``key``, and ``previous`` which vouches for the runs that it signed."""
 
     def ask() -> Sequence[str]:
-        call = aws.caller(None, "")
+        call = aws.caller(None, "", region=region_of(secret))
         try:
             text = call("secretsmanager", "GetSecretValue", {"SecretId": secret})["SecretString"]
         except AwsFailure as failure:

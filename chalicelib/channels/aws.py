@@ -11,7 +11,7 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from chalicelib.aws import Aws, AwsFailure, Caller
+from chalicelib.aws import Aws, AwsFailure, Caller, region_of
 from chalicelib.channels.payload import body_of, document_of
 from chalicelib.engine.notification_ports import Receipt
 from chalicelib.model.notification import Notification
@@ -64,7 +64,12 @@ class AwsChannel:
             return Receipt(complaint, give_up=True)
         place = str(channel[self.field])
         entry = self._allow.find(notification.owner, self.name, self.resource(place))
-        call = self._aws.caller(entry.role if entry else None, notification.owner, read_s=READ_S)
+        call = self._aws.caller(
+            entry.role if entry else None,
+            notification.owner,
+            read_s=READ_S,
+            region=region_of(place),
+        )
         size = len(body_of(notification, self._address))
         if size > LARGEST - _AROUND:
             return Receipt(f"it has {size} bytes, and AWS takes {LARGEST} in all", give_up=True)

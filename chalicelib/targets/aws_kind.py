@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 
-from chalicelib.aws import Aws, AwsFailure, Caller, LostAnswer, NotTaken, Rejected
+from chalicelib.aws import Aws, AwsFailure, Caller, LostAnswer, NotTaken, Rejected, region_of
 from chalicelib.engine.outcomes import (
     Failed,
     HandedOver,
@@ -131,9 +131,12 @@ class AwsKind(StartedKind[T]):
         return in_parallel(self._cancel, requests)
 
     def caller(self, spec: T, request: LaunchRequest) -> Caller:
-        """Calls in the role that the operator's entry names."""
-        entry = self._settings.allow.find(request.owner, self.name, spec.resources[0])
-        return self._aws.caller(entry.role if entry else None, request.owner)
+        """Calls in the role that the operator's entry names, in the region that the resource names."""
+        place = spec.resources[0]
+        entry = self._settings.allow.find(request.owner, self.name, place)
+        return self._aws.caller(
+            entry.role if entry else None, request.owner, region=region_of(place)
+        )
 
     def _launch(self, spec: T, request: LaunchRequest) -> Outcome:
         call = self.caller(spec, request)

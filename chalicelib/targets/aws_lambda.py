@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from chalicelib.aws import Aws, LostAnswer, NotTaken, Rejected
+from chalicelib.aws import Aws, LostAnswer, NotTaken, Rejected, region_of
 from chalicelib.aws.calling import Caller
 from chalicelib.engine.outcomes import Failed, Outcome, Succeeded
 from chalicelib.engine.ports import Clock, Control, LaunchRequest
@@ -55,8 +55,9 @@ class LambdaKind(AcceptingKind[LambdaTarget]):
 
     def start(self, spec: LambdaTarget, request: LaunchRequest, call: Caller) -> Outcome:
         answer = call("lambda", "Invoke", _asked(spec, request, "Event"))
-        path = f"lambda/home?region={{region}}#/functions/{spec.function.split(':')[0]}"
-        url = None if spec.function.startswith("arn:") else self.console(path)
+        name = spec.function.rpartition(":function:")[2].split(":")[0]
+        path = f"lambda/home?region={{region}}#/functions/{name}"
+        url = self.console(path, region_of(spec.function))
         return Succeeded(external_id=_request_id(answer), external_url=url)
 
 
@@ -106,7 +107,12 @@ class LambdaSyncKind(InlineKind[LambdaSyncTarget]):
         left_s = (request.deadline_ms - self._clock.now_ms()) / 1000
         seconds = min(parse_duration(spec.timeout) / 1000, left_s, LONGEST_S)
         read_s = float(max(1, round(seconds)))
-        call = self._aws.caller(entry.role if entry else None, request.owner, read_s=read_s)
+        call = self._aws.caller(
+            entry.role if entry else None,
+            request.owner,
+            read_s=read_s,
+            region=region_of(spec.function),
+        )
         control.begin({"function": spec.function})
         try:
             return _ended(call("lambda", "Invoke", _asked(spec, request, "RequestResponse")))

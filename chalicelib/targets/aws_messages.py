@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from chalicelib.aws import Caller, LostAnswer, NotTaken, Rejected
+from chalicelib.aws import Caller, LostAnswer, NotTaken, Rejected, region_of
 from chalicelib.engine.outcomes import Outcome, Succeeded
 from chalicelib.engine.ports import LaunchRequest
 from chalicelib.targets.aws_kind import (
@@ -64,11 +64,9 @@ class SqsKind(AcceptingKind[SqsTarget]):
             **_in_order(spec.queue, spec.group, request),
         }
         answer = call("sqs", "SendMessage", asked)
-        region = spec.queue.split(".")[1]
         path = f"sqs/v3/home?region={{region}}#/queues/{quoted(spec.queue)}"
-        return Succeeded(
-            external_id=answer["MessageId"], external_url=self.console(path, region)
-        )  # fmt: skip
+        url = self.console(path, region_of(spec.queue))
+        return Succeeded(external_id=answer["MessageId"], external_url=url)
 
 
 class SnsTarget(AcceptingTarget):
@@ -108,9 +106,9 @@ class SnsKind(AcceptingKind[SnsTarget]):
         if spec.subject:
             asked["Subject"] = spec.subject
         answer = call("sns", "Publish", asked)
-        region = spec.topic.split(":")[3]
         path = f"sns/v3/home?region={{region}}#/topic/{spec.topic}"
-        return Succeeded(external_id=answer["MessageId"], external_url=self.console(path, region))
+        url = self.console(path, region_of(spec.topic))
+        return Succeeded(external_id=answer["MessageId"], external_url=url)
 
 
 class EventsTarget(AcceptingTarget):
@@ -157,7 +155,9 @@ class EventsKind(AcceptingKind[EventsTarget]):
                 raise NotTaken(code, message)
             raise (LostAnswer if code.startswith("Internal") else Rejected)(code, message)
         path = f"events/home?region={{region}}#/eventbus/{quoted(spec.bus)}"
-        return Succeeded(external_id=taken["EventId"], external_url=self.console(path))
+        return Succeeded(
+            external_id=taken["EventId"], external_url=self.console(path, region_of(spec.bus))
+        )
 
 
 def _content(body: str | dict[str, Any] | None, request: LaunchRequest) -> str:

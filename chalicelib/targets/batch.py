@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from chalicelib.aws import Caller
+from chalicelib.aws import Caller, region_of
 from chalicelib.engine.outcomes import Failed, Launched, Outcome, Stopped, Succeeded
 from chalicelib.engine.ports import LaunchRequest
 from chalicelib.targets.aws_kind import (
@@ -66,14 +66,14 @@ class BatchKind(AwsKind[BatchTarget]):
             parameters=spec.parameters,
             containerOverrides=overrides,
         )
-        return self._launched(call("batch", "SubmitJob", asked)["jobId"])
+        return self._launched(spec, call("batch", "SubmitJob", asked)["jobId"])
 
     def find(self, spec: BatchTarget, request: LaunchRequest, call: Caller) -> Launched | None:
         """With a filter all states are listed."""
         named = [{"name": "JOB_NAME", "values": [request.token]}]
         answer = call("batch", "ListJobs", {"jobQueue": spec.queue, "filters": named})
         jobs = [one for one in answer["jobSummaryList"] if one["jobName"] == request.token]
-        return self._launched(jobs[0]["jobId"]) if jobs else None
+        return self._launched(spec, jobs[0]["jobId"]) if jobs else None
 
     def look(self, spec: BatchTarget, external_id: str, call: Caller) -> Outcome:
         del spec
@@ -95,6 +95,6 @@ class BatchKind(AwsKind[BatchTarget]):
         del spec
         call("batch", "TerminateJob", {"jobId": external_id, "reason": _BY_US})
 
-    def _launched(self, job_id: str) -> Launched:
+    def _launched(self, spec: BatchTarget, job_id: str) -> Launched:
         path = f"batch/home?region={{region}}#jobs/detail/{job_id}"
-        return Launched(job_id, self.console(path))
+        return Launched(job_id, self.console(path, region_of(spec.queue)))
