@@ -74,14 +74,6 @@ SETTINGS: Mapping[str, tuple[str | None, str]] = {
         None,
         "where others reach this server; links in notifications lead there, and targets call back there",
     ),
-    "NOONDAY_CALLBACK_KEYS": (
-        None,
-        "signs callbacks: texts of 32 characters or more, by commas, or a file; else one of the store",
-    ),
-    "NOONDAY_CALLBACK_SECRET": (
-        None,
-        'instead: the secret in AWS Secrets Manager that holds them, {"key": …, "previous": …}',
-    ),
     "NOONDAY_TARGETS_ALLOW": (
         None,
         "what jobs may launch and look at on AWS: a JSON list of {owner, kind, resource, role}, or a file",
@@ -180,8 +172,6 @@ class Settings:
     http_allow: tuple[str, ...]
     webhook_secrets: Mapping[str, tuple[str, ...]] = field(repr=False)
     address: str | None
-    callback_keys: tuple[str, ...] = field(repr=False)
-    callback_secret: str | None
     targets_allow: tuple[PermittedTarget, ...]
     aws_region: str | None
     queues: str | None
@@ -227,8 +217,6 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         http_allow=tuple(_allowed(_get(environ, "NOONDAY_HTTP_ALLOW"))),
         webhook_secrets=webhook_secrets(environ.get("NOONDAY_WEBHOOK_SECRETS") or ""),
         address=_address(environ),
-        callback_keys=tuple(callback_keys(environ.get("NOONDAY_CALLBACK_KEYS") or "")),
-        callback_secret=environ.get("NOONDAY_CALLBACK_SECRET") or None,
         targets_allow=tuple(permitted(environ.get("NOONDAY_TARGETS_ALLOW") or "[]")),
         aws_region=_region(environ),
         queues=_queues(environ),
@@ -362,19 +350,6 @@ def _address(environ: Mapping[str, str]) -> str | None:
     if address is not None and not re.fullmatch(r"https?://[^/?#\s@]+(/[^?#\s]*)?", address):
         raise BadSetting(f"NOONDAY_URL is {address!r}; write https://noonday.example.com")
     return address
-
-
-def callback_keys(text: str) -> Iterator[str]:
-    """Mistakes are told without repeating a key."""
-    name = "NOONDAY_CALLBACK_KEYS"
-    if text and len(text) < 4096 and Path(text).is_file():
-        text = Path(text).read_text(encoding="utf-8")
-    for key in filter(None, re.split(r"[\s,]+", text)):
-        if len(key) < 32:
-            raise BadSetting(
-                f"{name}: a key has 32 characters or more; make one: openssl rand -hex 32"
-            )
-        yield key
 
 
 def _region(environ: Mapping[str, str]) -> str | None:

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from urllib.parse import unquote, urlsplit
 
 from chalicelib.aws import Aws
@@ -17,11 +16,10 @@ from chalicelib.aws.authorities import authorities_for
 from chalicelib.aws.credentials import (
     KeptPassword,
     iam_password,
-    secret_keys,
     secret_password,
 )
-from chalicelib.callback_keys import KeptKeys, stored_keys
 from chalicelib.channels import AWS_CHANNELS, ChannelRegistry, Webhook, WebhookSettings
+from chalicelib.engine.callback_keys import stored_keys
 from chalicelib.engine.callbacks import Callbacks
 from chalicelib.engine.engine import Chores, Engine
 from chalicelib.engine.ports import Alarm, Clock, Queue, Stops
@@ -112,14 +110,13 @@ def compose(
 def _callbacks(
     settings: Settings, store: SqlStore, clock: Clock, transport: Transport
 ) -> Callbacks:
-    """Nothing is asked before the first run that is to call back."""
-    if settings.callback_keys:
-        ask: Callable[[], Sequence[str]] = partial(tuple, settings.callback_keys)
-    elif settings.callback_secret is not None:
-        ask = secret_keys(Aws(settings.aws_region, wall_ms), settings.callback_secret)
-    else:
-        ask = stored_keys(store, SystemIds(clock))
-    return Callbacks(settings.address or transport.address, KeptKeys(ask, clock))
+    """Nothing is asked before the first run that is to call back. On AWS the function that takes jobs is told
+    no address, for its own is made after it; those that launch are."""
+    return Callbacks(
+        settings.address or transport.address,
+        stored_keys(store, SystemIds(clock), clock),
+        elsewhere=settings.queues is not None,
+    )
 
 
 def _retention(settings: Settings) -> Retention:

@@ -35,6 +35,10 @@ COMMANDS = {
     "data": ("cli.commands.data:data", "Say that data has arrived."),
     "events": ("cli.commands.events:events", "Show who did what, when and why."),
     "owner": ("cli.commands.owner:owner", "Teams, their members, and access tokens."),
+    "callback-key": (
+        "cli.commands.callback_key:callback_key",
+        "Keys that sign the tokens of targets which report themselves.",
+    ),
     "pause": ("cli.commands.pause:pause", "Let nothing begin, for incidents and restores."),
     "resume": ("cli.commands.pause:resume", "End the pause of everything."),
     "clock": ("cli.commands.clock:clock", "Show the server's clock, or move it by hand."),

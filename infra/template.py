@@ -18,6 +18,11 @@ from infra.stage import Stage
 ALLOW_FILE = "targets-allow.json"
 """In the zip: Lambda's variables hold 4 KB in all, and a list of entries may be longer."""
 HOUR_S = 3600
+ADDRESS = "https://${RestAPI}.execute-api.${AWS::Region}.${AWS::URLSuffix}/api"
+"""Where the stack is reached, unless the stage's settings name another place."""
+TELLS_ITS_ADDRESS = frozenset({"launch", "work", "deliver"})
+"""What launches tells targets where to report, and what notifies where more is to be seen. The function of
+the API cannot be told: its address is made after it."""
 
 
 def merged(functions: Sequence[Function], stage: Stage) -> dict[str, Any]:
@@ -146,6 +151,8 @@ def environment(function: Function, stage: Stage) -> dict[str, Value]:
     }
     if stage.targets_allow:
         given["NOONDAY_TARGETS_ALLOW"] = ALLOW_FILE
+    if function.name in TELLS_ITS_ADDRESS and "NOONDAY_URL" not in stage.settings:
+        given["NOONDAY_URL"] = sub(ADDRESS)
     if stage.auth == "cognito":
         given["NOONDAY_COGNITO_POOL"] = pool_arn(stage)
     if function.name == "migrate":

@@ -12,8 +12,7 @@ from chalicelib.api.documents import Answer
 from chalicelib.api.rendering import answer
 from chalicelib.api.requests import Query
 from chalicelib.api.resource import Resource
-from chalicelib.engine import commands
-from chalicelib.engine.commands import Report, Said
+from chalicelib.engine.commands.reports import Report, Said, admit, take
 from chalicelib.model.document import Document
 from chalicelib.model.errors import Unauthenticated
 from chalicelib.model.states import InstanceState, StopKind
@@ -57,6 +56,7 @@ class CallbackDocument(Answer):
     {200: CallbackDocument},
     public=True,
     most_bytes=MOST_BYTES,
+    admits=lambda call: admit(call.engine, call.path["token"], _credential(call)),
     refusals=frozenset({401, 404, 409}),
 )
 def call_back(call: Call, body: CallbackBody, query: Query) -> Response:  # noqa: ARG001
@@ -66,7 +66,7 @@ def call_back(call: Call, body: CallbackBody, query: Query) -> Response:  # noqa
     another took its place: the target stops. An answer with `stop` says that it is asked to.
     """
     said = Said(Report(body.report), body.message, body.error, body.retry)
-    now = commands.report(call.engine, call.path["token"], _credential(call), said)
+    now = take(call.engine, call.path["token"], said)
     stop = now.stop
     document = CallbackDocument(
         run=now.run.number,

@@ -127,6 +127,14 @@ class MemberBody(Document, defer_build=True):
     role: Role = Field(strict=False)
 
 
+class RotateBody(Because):
+    revoke: bool = Field(
+        default=False,
+        description="The keys so far vouch for nobody any more: for one that leaked. Targets of runs that"
+        " have begun can no longer report",
+    )
+
+
 class TokenBody(Document, defer_build=True):
     name: str = Field(description="The principal that the token stands for")
     admin: bool = False

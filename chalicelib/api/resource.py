@@ -33,7 +33,8 @@ class Operation:
     """All that is to be known about a route. ``answers``: status to the body's model, or media type.
 
     ``guarded``: it honours If-Match. ``creates``: it honours Idempotency-Key. ``public``: anybody may
-    ask. ``most_bytes``: of its body. ``located``: what it creates has a place of its own.
+    ask, or whom ``admits`` does not refuse. ``most_bytes``: of its body. ``located``: what it creates has
+    a place of its own.
     ``refusals``: statuses besides those that follow from the rest.
     """
 
@@ -49,6 +50,7 @@ class Operation:
     guarded: bool = False
     creates: bool = False
     public: bool = False
+    admits: Callable[[Call], None] | None = None
     most_bytes: int = MAX_BYTES
     located: bool = True
     refusals: frozenset[int] = frozenset()
@@ -126,6 +128,8 @@ def _answer(
         query=query,
         raw=raw_body(request, operation.most_bytes) if operation.body else b"",
     )
+    if operation.admits is not None:  # before anything is said of what they sent
+        operation.admits(call)
     inputs: dict[str, BaseModel] = {}
     if operation.query is not None:
         inputs["query"] = read_query(operation.query, query)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from chalicelib.aws.calling import Aws, region_of
 from chalicelib.aws.failures import AwsFailure
@@ -59,28 +59,6 @@ def _secret(aws: Aws, secret: str) -> str:
         return str(call("secretsmanager", "GetSecretValue", {"SecretId": secret})["SecretString"])
     except AwsFailure as failure:
         raise Unavailable(f"the database's secret cannot be read: {failure}") from failure
-
-
-def secret_keys(aws: Aws, secret: str) -> Callable[[], Sequence[str]]:
-    """What signs callbacks: ``key``, and ``previous`` which vouches for the runs that it signed."""
-
-    def ask() -> Sequence[str]:
-        call = aws.caller(None, "", region=region_of(secret))
-        try:
-            text = call("secretsmanager", "GetSecretValue", {"SecretId": secret})["SecretString"]
-        except AwsFailure as failure:
-            raise Unavailable(f"the secret of callbacks cannot be read: {failure}") from failure
-        try:
-            document = json.loads(text)
-            keys = [document["key"], *filter(None, [document.get("previous")])]
-        except (ValueError, KeyError, TypeError, AttributeError):
-            keys = []
-        if not keys or not all(isinstance(key, str) and len(key) >= 32 for key in keys):
-            form = '{"key": "…"} with 32 characters or more'
-            raise Unavailable(f"the secret {secret} is no JSON like {form}")
-        return keys
-
-    return ask
 
 
 def iam_password(

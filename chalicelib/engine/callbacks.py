@@ -13,7 +13,7 @@ import hmac
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from functools import cache
 
 from chalicelib.engine.completion import Followed, ended
 from chalicelib.model.credential import PREFIX
@@ -29,15 +29,18 @@ KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,40}")
 _FORM = re.compile(
     rf"(?P<signed>{PREFIX}\.(?P<key>{KEY_ID.pattern})\.(?P<expires>[0-9a-f]{{1,12}}))\.(?P<mac>[A-Za-z0-9_-]{{43}})"
 )
+CREDENTIAL_OUTLIVES_MS = DAY_MS
+"""A credential and the time of its run: who reports too late is told that the run is over, for a day."""
 _HANDED_OVER = (InstanceState.LAUNCHED, InstanceState.RUNNING)
 
 
 @dataclass(frozen=True, slots=True)
 class SigningKey:
-    """``secret``: 32 bytes that nobody else knows."""
+    """``secret``: nobody else knows it. ``since_ms``: it signs for runs that begin from then on."""
 
     id: str
     secret: bytes = field(repr=False)
+    since_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,41 +51,50 @@ class Callback:
     credential: str = field(repr=False)
 
 
-class Keys(Protocol):
-    def __call__(self, *, again: bool = False) -> Sequence[SigningKey]:
-        """The first signs, all of them vouch. ``again``: one that was shown was not among them.
-
-        Raises:
-            Unavailable: they cannot be had now.
-        """
-        ...
+Keys = Callable[[], Sequence[SigningKey]]
+"""All that vouch, the newest first, as they are now: one that was revoked is not among them."""
 
 
-def _no_keys(*, again: bool = False) -> Sequence[SigningKey]:
-    del again
+def _no_keys() -> Sequence[SigningKey]:
     return ()
 
 
 @dataclass(frozen=True, slots=True)
 class Callbacks:
-    """``address``: where targets reach this server; None where nobody said so."""
+    """``address``: where targets reach this server; None where nobody said so. ``elsewhere``: it is known to
+    the processes that launch, and this is none of them."""
 
     address: str | None = None
     keys: Keys = field(default=_no_keys, repr=False)
+    elsewhere: bool = False
 
-    def of(self, run_token: str, deadline_ms: int) -> Callback:
-        """The same at every repeat of the run's launch. It lasts a day longer than the run may.
+    @property
+    def offered(self) -> bool:
+        """Whether jobs may ask for them."""
+        return self.elsewhere or self.address is not None
+
+    def at_once(self) -> Callbacks:
+        """For the requests of one batch: keys are asked for once at most."""
+        return replace(self, keys=cache(self.keys))
+
+    def of(self, run_token: str, began_ms: int, deadline_ms: int) -> Callback:
+        """The same at every repeat of the run's launch, also after a rotation: the key of the time when the
+        run began signs. It lasts a day longer than the run may.
 
         Raises:
             Unavailable: this server has no key, or does not know its address.
         """
         keys = self.keys()
         if not keys or self.address is None:
-            raise Unavailable("this server takes no callbacks: it has no address or no key")
-        expires_s = (deadline_ms + DAY_MS) // 1000
-        signed = f"{PREFIX}.{keys[0].id}.{expires_s:x}"
+            raise Unavailable(
+                "this server takes no callbacks: it has no key, or its operator set no NOONDAY_URL"
+            )
+        # One that begins before all keys began because others were revoked: the oldest.
+        key = next((one for one in keys if one.since_ms <= began_ms), keys[-1])
+        expires_s = (deadline_ms + CREDENTIAL_OUTLIVES_MS) // 1000
+        signed = f"{PREFIX}.{key.id}.{expires_s:x}"
         url = f"{self.address.rstrip('/')}/runs/{run_token}/callback"
-        return Callback(url, f"{signed}.{_mac(keys[0], signed, run_token)}")
+        return Callback(url, f"{signed}.{_mac(key, signed, run_token)}")
 
     def verify(self, run_token: str, credential: str, now_ms: int) -> None:
         """Raises Unauthenticated unless the credential is that of this run, and of this time."""
@@ -99,11 +111,7 @@ class Callbacks:
             raise Unauthenticated("the callback's token has expired; the run is long over")
 
     def _key(self, key_id: str) -> SigningKey | None:
-        for again in (False, True):
-            for key in self.keys(again=again):
-                if key.id == key_id:
-                    return key
-        return None
+        return next((key for key in self.keys() if key.id == key_id), None)
 
 
 def _mac(key: SigningKey, signed: str, run_token: str) -> str:

@@ -74,6 +74,7 @@ class _Decided:
 def _requested(engine: Engine, decided: _Decided) -> Sequence[Claimed]:
     """The claimed runs with their requests; one whose request cannot be made fails, alone."""
     claims, hopeless = [], []
+    callbacks = engine.callbacks.at_once()
     for moved in decided.moves:
         one = moved.after
         if one.claim.epoch == moved.before.claim.epoch:
@@ -86,7 +87,7 @@ def _requested(engine: Engine, decided: _Decided) -> Sequence[Claimed]:
         calendars = decided.calendars.get(revision)
         try:
             name = decided.job_names[one.job_id]
-            request = launch_request(one, name, definition, calendars, engine.callbacks)
+            request = launch_request(one, name, definition, calendars, callbacks)
         except (ValueError, KeyError, OverflowError, Unavailable) as error:
             failed = Failed(f"the request cannot be made: {error}", retry=False)
             hopeless.append(result_of(one, failed))

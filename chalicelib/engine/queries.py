@@ -6,7 +6,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Literal, TypeVar
 
-from chalicelib.engine.access import choose_owner, find_backfill, find_instance, find_job, require
+from chalicelib.engine.access import (
+    choose_owner,
+    find_backfill,
+    find_instance,
+    find_job,
+    require,
+    require_admin,
+)
+from chalicelib.engine.callback_keys import KeptKey, kept_keys
 from chalicelib.engine.commands.naming import NONE, read_calendars
 from chalicelib.engine.disposition import timetable_of
 from chalicelib.engine.engine import Engine
@@ -233,6 +241,12 @@ def owner(engine: Engine, principal: Principal, name: str) -> OwnerView:
 def pause(engine: Engine) -> Pause | None:
     """What holds all; None: nothing does."""
     return engine.store.read(lambda reader: reader.pause())
+
+
+def callback_keys(engine: Engine, principal: Principal) -> Sequence[KeptKey]:
+    """Those that vouch, the one that signs first; an admin's to see."""
+    require_admin(principal)
+    return engine.store.read(kept_keys)
 
 
 def members(engine: Engine, principal: Principal, owner: str) -> Sequence[Membership]:

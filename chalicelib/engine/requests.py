@@ -14,6 +14,7 @@ from chalicelib.engine.ports import LaunchRequest
 from chalicelib.model.calendar import read_snapshot
 from chalicelib.model.definition import Definition
 from chalicelib.model.instance import Instance
+from chalicelib.model.instants import parse_duration
 from chalicelib.model.template import Values, render
 from chalicelib.schedule.excluding import compile_excluding
 
@@ -59,7 +60,9 @@ def _callback(
 ) -> Callback | None:
     if callbacks is None or not definition.calls_back:
         return None
-    return callbacks.of(instance.token, instance.deadline_ms or 0)
+    deadline_ms = instance.deadline_ms or 0
+    began_ms = deadline_ms - parse_duration(definition.policies.timeouts.run)
+    return callbacks.of(instance.token, began_ms, deadline_ms)
 
 
 def values_of(

@@ -22,6 +22,9 @@ def _duration(text: str) -> str:
     return text
 
 
+LONGEST_REPORTED_MS = 365 * DAY_MS
+"""How long a run may take whose target reports itself: as long as the key that signed its token is kept."""
+
 Duration = Annotated[
     str,
     AfterValidator(_duration),
@@ -255,6 +258,11 @@ class Definition(Document):
             raise ValueError(
                 "policies.timeouts.heartbeat is for targets that report themselves; "
                 "set target.completion to callback, or leave it out"
+            )
+        if self.calls_back and parse_duration(self.policies.timeouts.run) > LONGEST_REPORTED_MS:
+            raise ValueError(
+                f"policies.timeouts.run is {self.policies.timeouts.run}, and the token of a target that "
+                f"reports itself lasts for {LONGEST_REPORTED_MS // DAY_MS} days at most"
             )
         return self
 

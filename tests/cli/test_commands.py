@@ -21,6 +21,7 @@ from tests.cli.documents import (
 )
 from tests.cli.stand_in import Answer, StandIn
 
+A_KEY = {"id": "0f1e2d3c4b5a", "use": "signs", "created_by": "ada", "created_ms": NOW}
 A_PAUSE = {"paused": True, "since_ms": NOW, "by": "ada", "reason": "a restore"}
 YAML = b"name: hello\nschedule:\n  at: 2026-12-24T18:00:00\ntarget: {kind: process}\n"
 
@@ -219,6 +220,8 @@ def test_without_a_token_the_hint_says_where_it_comes_from(run: Run, server: Sta
         ("POST /owners", "owner create demo", {"name": "demo"}),
         ("POST /pause", "pause --reason incident", A_PAUSE),
         ("POST /resume", "resume --reason done", {"paused": False}),
+        ("GET /callback-keys", "callback-key list", a_page(A_KEY)),
+        ("POST /callback-keys/rotate", "callback-key rotate --revoke --reason x", a_page(A_KEY)),
         ("GET /owners/a", "owner show a", an_owner()),
         ("PATCH /owners/a", "owner set a --max-jobs 7 --max-waiting default", an_owner()),
         ("GET /owners/a/members", "owner members a", a_page({"principal": "p", "role": "viewer"})),

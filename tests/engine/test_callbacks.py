@@ -337,23 +337,22 @@ def test_a_credential_expires_a_day_after_its_run_must_have_ended(world: World) 
 
 
 def keys_of(*keys: SigningKey) -> Keys:
-    """The first is known; the others are when it is asked again."""
-    return lambda *, again=False: keys if again else keys[:1]
+    return lambda: keys
 
 
 def test_a_new_key_signs_and_the_one_before_still_vouches() -> None:
     old, new = SigningKey("old", b"o" * 32), SigningKey("new", b"n" * 32)
-    signed = Callbacks("http://x", keys_of(old)).of("t", NOON)
+    signed = Callbacks("http://x", keys_of(old)).of("t", NOON, NOON)
     rotated = Callbacks("http://x", keys_of(new, old))
     rotated.verify("t", signed.credential, NOON)
-    assert ".new." in rotated.of("t", NOON).credential
+    assert ".new." in rotated.of("t", NOON, NOON).credential
     with pytest.raises(Unauthenticated):
         Callbacks("http://x", keys_of(new)).verify("t", signed.credential, NOON)
 
 
 def test_a_run_whose_record_is_gone_is_not_found(world: World) -> None:
     token = f"{'0' * 32}-1"
-    credential = CALLBACKS.of(token, NOON).credential
+    credential = CALLBACKS.of(token, NOON, NOON).credential
     for report in Report:
         with pytest.raises(NotFound):
             commands.report(world.engine, token, credential, Said(report))

@@ -42,8 +42,7 @@ NOON = 1_767_268_800_000  # 2026-01-01T12:00:00Z
 ADMIN = Principal("ada", admin=True)
 
 
-def _keys(*, again: bool = False) -> Sequence[SigningKey]:
-    del again
+def _keys() -> Sequence[SigningKey]:
     return [SigningKey("k1", b"k" * 32)]
 
 

@@ -8,6 +8,7 @@ from chalicelib.engine.commands.backfills import (
     plan_backfill,
 )
 from chalicelib.engine.commands.calendars import delete_calendar, set_calendar
+from chalicelib.engine.commands.callback_keys import rotate_callback_key
 from chalicelib.engine.commands.choosing import Choice, Verb
 from chalicelib.engine.commands.groups import delete_group, set_group
 from chalicelib.engine.commands.instances import kill, rerun, skip, trigger
@@ -62,6 +63,7 @@ __all__ = [
     "rerun",
     "resume",
     "resume_all",
+    "rotate_callback_key",
     "schedule",
     "set_calendar",
     "set_group",

@@ -73,7 +73,17 @@ def report(engine: Engine, token: str, credential: str, said: Said) -> Answered:
         NotFound: the run's record was purged.
         RunOver: it ended otherwise, or another run took its place: the target has to stop.
     """
+    admit(engine, token, credential)
+    return take(engine, token, said)
+
+
+def admit(engine: Engine, token: str, credential: str) -> None:
+    """Raises Unauthenticated: the credential is not this run's, or it has expired."""
     engine.callbacks.verify(token, credential, engine.clock.now_ms())
+
+
+def take(engine: Engine, token: str, said: Said) -> Answered:
+    """The report of who was admitted. Raises NotFound, RunOver."""
     match = _TOKEN.fullmatch(token)
     if match is None:
         raise NotFound(f"there is no run {token!r}")

@@ -176,7 +176,7 @@ def _problems(
     yield from problems_in(
         definition.target, definition.parameters, calls_back=definition.calls_back
     )
-    if definition.calls_back and engine.callbacks.address is None:
+    if definition.calls_back and not engine.callbacks.offered:
         message = "needs to know where targets reach this server; its operator sets NOONDAY_URL"
         yield Problem("target.completion", message, "callback")
     yield from _prerequisite_problems(engine, definition, owner)

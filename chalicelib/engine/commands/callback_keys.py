@@ -1,0 +1,88 @@
+"""Keys of callbacks: an admin has a new one sign, and revokes those that leaked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from chalicelib.engine.access import require_admin
+from chalicelib.engine.callback_keys import (
+    MOST,
+    KeptKey,
+    keep,
+    kept_keys,
+    lock,
+    new_key,
+    retired,
+)
+from chalicelib.engine.engine import Engine
+from chalicelib.engine.facts import Commanded
+from chalicelib.engine.ports import Transaction
+from chalicelib.model.errors import Conflict
+from chalicelib.model.event import Event
+from chalicelib.model.instants import format_instant
+from chalicelib.model.principal import Principal
+
+ROTATE, REVOKE = "ROTATE_CALLBACK_KEY", "REVOKE_CALLBACK_KEYS"
+
+
+def rotate_callback_key(
+    engine: Engine, principal: Principal, *, revoke: bool = False, reason: str | None = None
+) -> Sequence[KeptKey]:
+    """A new key signs for runs that begin from now on; those before it vouch for the runs that they signed.
+
+    ``revoke``: they vouch for nobody any more, from the moment when this is committed: targets of runs that
+    have begun can no longer report.
+
+    Raises:
+        Conflict: too many keys still vouch.
+    """
+    require_admin(principal)
+    verb = REVOKE if revoke else ROTATE
+
+    def unit(tx: Transaction) -> Sequence[KeptKey]:
+        lock(tx)
+        now = engine.clock.now_ms()
+        before = kept_keys(tx)
+        vouching = [] if revoke else retired(before, now)
+        _check_room(vouching)
+        after = keep(tx, [new_key(engine.ids, now, principal.name), *vouching])
+        gone = [key.id for key in before if key.id not in {one.id for one in vouching}]
+        detail: dict[str, object] = {"signs": after[0].id, "dropped": gone}
+        tx.insert_events([_event(engine, principal, verb, reason, detail, now)])
+        return after
+
+    keys = engine.store.transact(unit)
+    engine.listener(Commanded(engine.clock.now_ms(), verb, "", None, principal.name))
+    return keys
+
+
+def _check_room(vouching: Sequence[KeptKey]) -> None:
+    if len(vouching) < MOST:
+        return
+    oldest_ms = min(key.until_ms or 0 for key in vouching)
+    raise Conflict(
+        f"{len(vouching)} keys still vouch for runs, the oldest until {format_instant(oldest_ms)}; "
+        "wait until then, or revoke them all"
+    )
+
+
+def _event(
+    engine: Engine,
+    principal: Principal,
+    verb: str,
+    reason: str | None,
+    detail: dict[str, object],
+    now: int,
+) -> Event:
+    """The installation's history: no owner's and no job's, and admins see it."""
+    return Event(
+        id=engine.ids.new(),
+        owner="",
+        job_id="",
+        at_ms=now,
+        actor=principal.name,
+        verb=verb,
+        reason=reason,
+        detail_json=json.dumps(detail),
+    )
