@@ -22,7 +22,7 @@ endif
 TYPED   := $(wildcard app.py .ci/pins.py chalicelib cli infra noonday tests examples docs/*.py benchmarks)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-cloud test-time test-race bench pins docs fmt clean package deploy destroy
+.PHONY: help demo run test test-cloud test-time test-race bench pins docs fmt clean package deploy deployer-policy destroy
 .NOTPARALLEL:
 
 help:
@@ -44,6 +44,7 @@ help:
 	@echo '  make fmt         format the code, and mend what can be mended'
 	@echo '  make package     build the stack of a stage on AWS, STAGE=dev, into build/; nothing is deployed'
 	@echo '  make deploy      bring a stage to AWS, or up to date: STAGE=dev; docs/deploying.md'
+	@echo '  make deployer-policy  print what whoever deploys needs, as a policy of IAM: STAGE=dev'
 	@echo '  make destroy     take a stage off AWS, after a question; a snapshot of its database remains'
 	@echo '  make pins        resolve the requirements anew (UPGRADE=1: to the newest)'
 	@echo '  make clean       remove .venv, caches and the demonstration; your databases stay'
@@ -88,6 +89,9 @@ package: .venv/.dev .venv/.project
 
 deploy: .venv/.dev .venv/.project
 	@$(BIN)/python -m infra.deploy $(STAGE)
+
+deployer-policy: .venv/.dev .venv/.project
+	@$(BIN)/python -m infra.deployer $(STAGE)
 
 destroy: .venv/.dev .venv/.project
 	@$(BIN)/python -m infra.destroy $(STAGE)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import boto3
+from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
@@ -18,6 +19,9 @@ from botocore.exceptions import (
 
 from infra.problems import Stuck
 from infra.stage import Stage
+
+PATIENT = Config(read_timeout=920, tcp_keepalive=True, retries={"total_max_attempts": 1})
+"""A migration may take as long as a function may, and is not to be begun again meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +40,8 @@ class Account:
             Stuck: AWS refused it, or cannot be reached; with what to do where that is known.
             ClientError: of the codes that callers look for themselves: see ``refused``.
         """
-        client = self.session.client(service, region_name=self.region)
+        patient = PATIENT if operation == "invoke" else None
+        client = self.session.client(service, region_name=self.region, config=patient)
         try:
             answer: Mapping[str, Any] = getattr(client, operation)(**parameters)
         except ClientError as error:

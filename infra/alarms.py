@@ -130,7 +130,7 @@ def _of_functions(functions: Sequence[Function], stage: Stage) -> Iterator[Alarm
             remedy=f"look at its log, /aws/lambda/{stage.prefix}-{one.name}",
         )
     yield Alarm(
-        name="ApiErrors",
+        name="RequestsFail",
         namespace="AWS/ApiGateway",
         metric="5XXError",
         dimensions={"ApiName": stage.prefix},

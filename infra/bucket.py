@@ -50,17 +50,19 @@ def _make(account: Account, bucket: str) -> None:
     account.call("s3", "create_bucket", Bucket=bucket, **elsewhere)
 
 
+def zip_key(package: Package) -> str:
+    return f"{package.stage.name}/{package.code}.zip"
+
+
 def upload(account: Account, bucket: str, package: Package) -> str:
     """Zip and template, each under its own hash, so that what was deployed stays; the template's URL."""
-    stage = package.stage.name
-    zip_key = f"{stage}/{package.code}.zip"
     content = package.zip.read_bytes()
-    account.call("s3", "put_object", Bucket=bucket, Key=zip_key, Body=content)
+    account.call("s3", "put_object", Bucket=bucket, Key=zip_key(package), Body=content)
     document = package.document()
     for resource in document["Resources"].values():
         if resource["Type"] == "AWS::Serverless::Function":
-            resource["Properties"]["CodeUri"] = f"s3://{bucket}/{zip_key}"
+            resource["Properties"]["CodeUri"] = f"s3://{bucket}/{zip_key(package)}"
     text = json.dumps(document, separators=(",", ":"), sort_keys=True).encode()
-    key = f"{stage}/{hashlib.sha256(text).hexdigest()}.json"
+    key = f"{package.stage.name}/{hashlib.sha256(text).hexdigest()}.json"
     account.call("s3", "put_object", Bucket=bucket, Key=key, Body=text)
     return f"https://{bucket}.s3.{account.region}.amazonaws.com/{key}"

@@ -8,28 +8,31 @@ import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, WaiterError
 
-from infra import bucket, package
+from infra import bucket, package, quotas
 from infra.account import Account, reached
+from infra.functions import declared
 from infra.package import BUILD, OPEN, Package
 from infra.problems import Stuck
 from infra.stack import Say, Stack
-from infra.stage import read_stage
+from infra.stage import read_stage, the_stage
 
 Get = Callable[[str], Mapping[str, Any]]
 """The JSON that is at an address."""
 
 
 def deploy(built: Package, stack: Stack, say: Say, get: Get) -> None:
-    """Bucket, stack, migration, smoke test; each step first says what it does.
+    """Limits, bucket, schema, stack, smoke test; each step first says what it does.
 
     Raises:
         Stuck: a step failed; those before it need not be undone.
     """
     account = stack.account
     say(f"Deploying {stack.name} to account {account.id}, {account.region}, as {account.who}")
-    stack.ready()
+    new = not stack.ready()
+    for warning in quotas.look(account, built.stage, declared(), new=new):
+        say(f"  warning: {warning}")
     place = bucket.provide(account)
     say(f"Uploading {built.zip.stat().st_size:,} bytes to s3://{place}/{built.stage.name}/")
     url = bucket.upload(account, place, built)
@@ -41,28 +44,84 @@ def deploy(built: Package, stack: Stack, say: Say, get: Get) -> None:
         say(f"Changing {len(changes)} resources; a first time takes a quarter of an hour")
         for line in changes:
             say(f"  {line}")
+        if not new and stack.outputs().get("Code") != built.code:
+            expand(built, stack, place, say)
         stack.execute(change_set)
     migrate(account, stack.name, say)
     check(stack, say, get)
 
 
+def expand(built: Package, stack: Stack, place: str, say: Say) -> None:
+    """The schema first, as long as the functions of before are at work: they can do with a newer one, those
+    that come cannot do with an older one. Only the code of ``migrate`` is exchanged; the stack follows.
+
+    A database that does not work as it is has nothing to lose: the change may be what mends it.
+    """
+    account, name = stack.account, f"{stack.name}-migrate"
+    try:
+        _invoke(account, name, {"action": "check"})
+    except Stuck as stuck:
+        say(f"The database does not work as it is, so the stack is changed first: {stuck}")
+        return
+    say("Making the database ready for the new code; the functions of before go on")
+    _update(
+        account,
+        "update_function_configuration",
+        FunctionName=name,
+        Runtime=built.runtime,
+    )
+    _update(
+        account,
+        "update_function_code",
+        FunctionName=name,
+        S3Bucket=place,
+        S3Key=bucket.zip_key(built),
+        Architectures=[built.stage.architecture],
+    )
+    _told(_invoke(account, name, {}, "Nothing of the stack was changed. "), say)
+
+
+def _update(account: Account, operation: str, **parameters: Any) -> None:
+    try:
+        account.call("lambda", operation, **parameters)
+        client = account.session.client("lambda", region_name=account.region)
+        client.get_waiter("function_updated_v2").wait(FunctionName=parameters["FunctionName"])
+    except (ClientError, WaiterError) as error:
+        raise Stuck(
+            f"{parameters['FunctionName']} cannot be updated ({error}); nothing of the stack was changed"
+        ) from error
+
+
 def migrate(account: Account, name: str, say: Say) -> None:
     """The function ``migrate`` makes the database ready, and looks as the application does."""
     say("Making the database ready")
-    try:
-        answer = account.call("lambda", "invoke", FunctionName=f"{name}-migrate", Payload=b"{}")
-    except ClientError as error:
-        raise Stuck(f"{name}-migrate cannot be called: {error}") from error
-    found = json.loads(answer["Payload"].read() or b"null")
-    if answer.get("FunctionError"):
-        why = found.get("errorMessage", found) if isinstance(found, dict) else found
-        raise Stuck(
-            f"the database is not ready: {why}. The log is /aws/lambda/{name}-migrate; mend it, and repeat"
-        )
+    _told(_invoke(account, f"{name}-migrate", {}), say)
+
+
+def _told(found: Mapping[str, Any], say: Say) -> None:
     for line in found.get("did", ()):
         say(f"  {line}")
     for line in found.get("warnings", ()):
         say(f"  warning: {line}")
+
+
+def _invoke(
+    account: Account, function: str, event: Mapping[str, str], undone: str = ""
+) -> Mapping[str, Any]:
+    try:
+        answer = account.call(
+            "lambda", "invoke", FunctionName=function, Payload=json.dumps(event).encode()
+        )
+    except ClientError as error:
+        raise Stuck(f"{undone}{function} cannot be called: {error}") from error
+    found = json.loads(answer["Payload"].read() or b"null")
+    if answer.get("FunctionError"):
+        why = found.get("errorMessage", found) if isinstance(found, dict) else found
+        raise Stuck(
+            f"{undone}the database is not ready: {why}. The log is /aws/lambda/{function}; mend it, and "
+            "repeat"
+        )
+    return found if isinstance(found, dict) else {}
 
 
 def check(stack: Stack, say: Say, get: Get) -> None:
@@ -88,7 +147,7 @@ def get_json(url: str) -> Mapping[str, Any]:
 
 def main(arguments: Sequence[str]) -> int:
     try:
-        [name] = arguments
+        name = the_stage(arguments)
         stage = read_stage(name)
         if package.runtime() not in OPEN:
             raise Stuck(package.closed(package.runtime()))
@@ -101,6 +160,12 @@ def main(arguments: Sequence[str]) -> int:
         return 1
     except ClientError as error:
         print(f"Stopped: AWS says {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(
+            "Interrupted. What CloudFormation has begun it goes on with; repeat when that is over",
+            file=sys.stderr,
+        )
         return 1
     return 0
 

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from infra.account import reached
 from infra.problems import Stuck
 from infra.stack import Say, Stack
-from infra.stage import Stage, read_stage
+from infra.stage import Stage, read_stage, the_stage
 
 Ask = Callable[[str], str]
 
@@ -63,7 +63,7 @@ def snapshots(stack: Stack) -> str:
 
 def main(arguments: Sequence[str]) -> int:
     try:
-        [name] = arguments
+        name = the_stage(arguments)
         stage = read_stage(name)
         destroy(stage, Stack(reached(stage), stage.prefix), print, input)
     except (Stuck, EOFError) as stuck:

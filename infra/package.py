@@ -20,7 +20,7 @@ from typing import Any
 from infra.functions import Function, declared
 from infra.policies import policy
 from infra.problems import Stuck
-from infra.stage import Stage, read_stage
+from infra.stage import Stage, read_stage, the_stage
 from infra.template import ALLOW_FILE, allow_file, merged
 from infra.zipping import MOST_BYTES, repack
 
@@ -160,7 +160,7 @@ def _write(path: Path, document: object) -> None:
 
 def main(arguments: Sequence[str]) -> int:
     try:
-        [name] = arguments
+        name = the_stage(arguments)
         package = build(read_stage(name), BUILD / name)
     except Stuck as stuck:
         print(stuck, file=sys.stderr)

@@ -8,7 +8,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError, WaiterError
 
-from infra.account import Account
+from infra.account import Account, refused
 from infra.problems import Stuck
 
 TRIES = 400
@@ -61,16 +61,21 @@ class Stack:
 
     def plan(self, change_set: str, template_url: str) -> Sequence[str] | None:
         """What the change would do, a line for each resource; None when nothing would change."""
-        self.account.call(
-            "cloudformation",
-            "create_change_set",
-            StackName=self.name,
-            ChangeSetName=change_set,
-            ChangeSetType="UPDATE" if self.ready() else "CREATE",
-            TemplateURL=template_url,
-            Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
-            Tags=[{"Key": "application", "Value": "noonday"}],
-        )
+        asked: dict[str, Any] = {
+            "ChangeSetName": change_set,
+            "ChangeSetType": "UPDATE" if self.ready() else "CREATE",
+            "TemplateURL": template_url,
+            "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+            "Tags": [{"Key": "application", "Value": "noonday"}],
+        }
+        try:
+            self._call("create_change_set", **asked)
+        except ClientError as error:
+            if not refused(error, "AlreadyExistsException"):
+                raise
+            # Of a deployment that was interrupted, perhaps of another template: never executed.
+            self._call("delete_change_set", ChangeSetName=change_set)
+            self._call("create_change_set", **asked)
         try:
             self._wait("change_set_create_complete", ChangeSetName=change_set)
         except WaiterError:

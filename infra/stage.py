@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -132,6 +133,18 @@ class Stage(_Part):
             **self._admins(),
             **self.settings,
         }
+
+
+def the_stage(arguments: Sequence[str]) -> str:
+    """The one argument of the commands here.
+
+    Raises:
+        Stuck: it is missing, or there are more.
+    """
+    match arguments:
+        case [name] if not name.startswith("-"):
+            return name
+    raise Stuck("one argument is needed, the name of a stage: make deploy STAGE=dev")
 
 
 def read_stage(name: str, folder: Path = STAGES) -> Stage:

@@ -11,7 +11,7 @@ from typing import Any
 import boto3
 import pytest
 
-from infra import deploy, destroy, package
+from infra import bucket, deploy, destroy, package
 from infra.account import reached
 from infra.package import Package
 from infra.problems import Stuck
@@ -125,14 +125,97 @@ def test_the_template_names_the_uploaded_code(run: Run, built: Package) -> None:
     assert uri == f"s3://noonday-{ACCOUNT}-{REGION}/dev/one.zip"
 
 
-def test_an_update_changes_the_same_stack(run: Run, built: Package, tmp_path: Path) -> None:
-    run.amazon.fail("Invoke", answers({}), answers({}))
+MORE = {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "noonday-dev-work"}}
+
+
+@pytest.fixture
+def deployed(run: Run, built: Package) -> Run:
+    """There is a stack of version one, with the function that moto does not make of it."""
+    run.amazon.fail("Invoke", answers({}))
     run.deploy(built)
-    more = {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "noonday-dev-work"}}
-    said = run.deploy(a_package(tmp_path, "two", WorkQueue=more))
+    role = run.amazon.client("iam").create_role(RoleName="any", AssumeRolePolicyDocument="{}")
+    run.amazon.client("lambda").create_function(
+        FunctionName="noonday-dev-migrate",
+        Runtime="python3.12",
+        Role=role["Role"]["Arn"],
+        Handler="app.migrate",
+        Code={"ZipFile": b"one"},
+    )
+    return run
+
+
+def test_an_update_changes_the_same_stack(deployed: Run, tmp_path: Path) -> None:
+    deployed.amazon.fail("Invoke", answers({}), answers({}), answers({}))
+    said = deployed.deploy(a_package(tmp_path, "two", WorkQueue=MORE))
     assert "  add WorkQueue (AWS::SQS::Queue)" in said
-    assert run.stack.state() == "UPDATE_COMPLETE"
-    assert run.stack.outputs()["Code"] == "two"
+    assert deployed.stack.state() == "UPDATE_COMPLETE"
+    assert deployed.stack.outputs()["Code"] == "two"
+
+
+def test_the_schema_goes_ahead_of_the_functions(deployed: Run, tmp_path: Path) -> None:
+    """Whoever is at work while the stack changes finds a schema that it can do with."""
+    done: list[str] = []
+
+    def noted(step: str, then: Any) -> Any:
+        def fault(gate: Gate, environ: Environ, body: bytes) -> Answer:
+            done.append(f"{step} {body.decode()}".strip() if step == "invoke" else step)
+            return then(gate, environ, body)  # type: ignore[no-any-return]
+
+        return fault
+
+    def carried_out(gate: Gate, environ: Environ, body: bytes) -> Answer:
+        return gate.carry_out(environ, body)
+
+    functions = deployed.amazon.client("lambda")
+    deployed.amazon.fail(
+        "Invoke", *(noted("invoke", answers({"did": ["migrated"]})) for _ in "123")
+    )
+    deployed.amazon.fail("code", noted("code", carried_out))
+    deployed.amazon.fail("ExecuteChangeSet", noted("stack", carried_out))
+    said = deployed.deploy(a_package(tmp_path, "two", WorkQueue=MORE))
+    assert done == ['invoke {"action": "check"}', "code", "invoke {}", "stack", "invoke {}"]
+    found = functions.get_function_configuration(FunctionName="noonday-dev-migrate")
+    assert found["Runtime"] == "python3.13"
+    assert "the functions of before go on" in said
+
+
+def test_a_schema_that_cannot_go_ahead_stops_the_deployment(deployed: Run, tmp_path: Path) -> None:
+    failed = {"errorMessage": "no space is left", "errorType": "Unavailable"}
+    deployed.amazon.fail("Invoke", answers({}), answers(failed, "Unhandled"))
+    with pytest.raises(Stuck, match=r"Nothing of the stack was changed.*no space is left"):
+        deployed.deploy(a_package(tmp_path, "two", WorkQueue=MORE))
+    assert deployed.stack.outputs()["Code"] == "one"
+
+
+def test_a_database_that_does_not_work_is_mended_by_the_stack_first(
+    deployed: Run, tmp_path: Path
+) -> None:
+    """Else a first deployment whose migration failed could never be repeated with what mends it."""
+    failed = {"errorMessage": "the secret cannot be reached", "errorType": "Unavailable"}
+    deployed.amazon.fail("Invoke", answers(failed, "Unhandled"), answers({}))
+    said = deployed.deploy(a_package(tmp_path, "two", WorkQueue=MORE))
+    assert "so the stack is changed first" in said
+    assert deployed.stack.outputs()["Code"] == "two"
+
+
+def test_the_same_code_with_another_stage_touches_the_schema_once(
+    deployed: Run, tmp_path: Path
+) -> None:
+    deployed.amazon.fail("Invoke", answers({}))
+    deployed.deploy(a_package(tmp_path, "one", WorkQueue=MORE))
+    assert deployed.amazon.gate.calls["Invoke"] == 2
+
+
+def test_an_interrupted_plan_is_made_anew(deployed: Run, tmp_path: Path) -> None:
+    """Ctrl-C between the plan and its execution leaves a change set of that name."""
+    built = a_package(tmp_path, "two", WorkQueue=MORE)
+    url = bucket.upload(deployed.stack.account, bucket.name_of(deployed.stack.account), built)
+    deployed.stack.plan("noonday-two", url)
+    deployed.amazon.fail("CreateChangeSet", refuse_xml("AlreadyExistsException"))
+    deployed.amazon.fail("Invoke", answers({}), answers({}), answers({}))
+    deployed.deploy(built)
+    assert deployed.amazon.gate.calls["DeleteChangeSet"] == 1
+    assert deployed.stack.outputs()["Code"] == "two"
 
 
 def test_a_migration_that_fails_is_told_and_can_be_repeated(run: Run, built: Package) -> None:
@@ -218,20 +301,23 @@ def test_another_region_than_the_stages_is_told(amazon: Amazon) -> None:
 
 
 def test_what_may_not_be_called_is_named(run: Run, built: Package) -> None:
-    run.amazon.fail("CreateChangeSet", denied)
+    run.amazon.fail("CreateChangeSet", refuse_xml("AccessDenied"))
     with pytest.raises(
         Stuck, match="may not call cloudformation:create_change_set: docs/deploying"
     ):
         run.deploy(built)
 
 
-def denied(gate: Gate, environ: Environ, body: bytes) -> Answer:
-    del gate, environ, body
-    xml = (
-        "<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code>"
-        "<Message>not authorized</Message></Error></ErrorResponse>"
-    )
-    return "403 Forbidden", [("Content-Type", "text/xml")], xml.encode()
+def refuse_xml(code: str) -> Any:
+    def fault(gate: Gate, environ: Environ, body: bytes) -> Answer:
+        del gate, environ, body
+        xml = (
+            f"<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code>"
+            "<Message>not authorized</Message></Error></ErrorResponse>"
+        )
+        return "403 Forbidden", [("Content-Type", "text/xml")], xml.encode()
+
+    return fault
 
 
 def test_destroy_asks_and_says_what_remains(run: Run, built: Package) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from cfnlint.api import ManualArgs, lint
 
+from infra.alarms import wanted
 from infra.capacity import RESERVE, connections_allowed, max_connections
 from infra.functions import CONNECTIONS, SIZES, Source, connections, declared, lanes
 from infra.package import Package
@@ -78,6 +79,15 @@ def test_every_function_of_app_py_is_in_it_by_its_name(resources: dict[str, Any]
         assert properties["Role"]["Fn::GetAtt"][0] != "DefaultRole"
     made = [one for one in resources.values() if one["Type"] == "AWS::Serverless::Function"]
     assert len(made) == len(declared())
+
+
+def test_every_alarm_is_in_it(package: Package, resources: dict[str, Any]) -> None:
+    """Two of the same name would be one: the first would never ring."""
+    every = list(wanted(declared(), package.stage, 100))
+    names = [one.name for one in every]
+    assert sorted(names) == sorted(set(names))
+    made = [one for one in resources.values() if one["Type"] == "AWS::CloudWatch::Alarm"]
+    assert len(made) == len(names)
 
 
 def test_no_function_is_without_a_size(resources: dict[str, Any]) -> None:
