@@ -68,3 +68,6 @@ def housekeeping(event: CloudWatchEvent) -> None:
 @app.lambda_function()
 def migrate(event: dict[str, Any], context: Context) -> Mapping[str, Any]:  # noqa: ARG001
     return deployment.deploy(event)
+
+
+failing.take_any_event(app)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Protocol
 
+from chalicelib.engine.engine import Engine
 from chalicelib.engine.sweep import sweep_minute, sweep_second
 from chalicelib.engine.wakeups import next_minute
 from chalicelib.events.records import Record, answer, read_all
@@ -27,7 +28,7 @@ class Context(Protocol):
 
 def minute_hand(context: Context) -> None:
     engine = noonday().engine
-    until = next_minute(engine.clock.now_ms()) + LATE_MS
+    until = _longest(engine)
     began_ms = engine.clock.now_ms()
     swept = sweep_minute(engine, arm_until_ms=until, seconds_left=_seconds_left(context))
     noonday().log.measured(
@@ -50,9 +51,17 @@ def second_hand(records: Iterable[Record], context: Context) -> dict[str, Any]:
     wake_ups, unread = read_all(records, read_wake_up)
     if wake_ups:
         until = max(wake_up.arm_until_ms for wake_up in wake_ups)
+        until = min(
+            until, _longest(noonday().engine)
+        )  # else a forged one begins a chain without end
         _wait_for(min(wake_up.at_ms for wake_up in wake_ups))
         sweep_second(noonday().engine, arm_until_ms=until, seconds_left=_seconds_left(context))
     return answer(unread)
+
+
+def _longest(engine: Engine) -> int:
+    """Until when anything may be armed now."""
+    return next_minute(engine.clock.now_ms()) + LATE_MS
 
 
 def _wait_for(at_ms: int) -> None:

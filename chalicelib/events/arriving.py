@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from chalicelib.engine import commands
+from chalicelib.events.records import source_of
 from chalicelib.model.errors import InvalidInput
 from chalicelib.model.prerequisite import GLUE, S3
 from chalicelib.model.principal import Principal
@@ -23,6 +24,9 @@ PATTERN: dict[str, Any] = {
 """Of every bucket that sends its events to EventBridge: which ones do is the operator's to say, there."""
 
 
+LONGEST = 1024  # of S3's keys, and longer than all of Glue's names
+
+
 def data_arrival(event: Mapping[str, Any]) -> int:
     """How many instances are checked now. Keys come as they are: EventBridge does not encode them.
 
@@ -31,11 +35,11 @@ def data_arrival(event: Mapping[str, Any]) -> int:
     Raises:
         Unavailable: the database cannot be asked; whoever invokes it tries again, and the checks go on.
     """
-    source = str(event.get("source"))
+    source = source_of(event)
     try:
         paths = _paths(source, event["detail"])
         return commands.data_arrived(noonday().engine, Principal(source, admin=True), paths)
-    except (LookupError, TypeError, InvalidInput) as error:
+    except (LookupError, TypeError, AttributeError, InvalidInput) as error:
         noonday().log.line("error", "Unread", source=source, error=repr(error))
         return 0
 
@@ -50,6 +54,6 @@ def _paths(source: str, detail: Mapping[str, Any]) -> Sequence[str]:
 
 
 def _text(value: object) -> str:
-    if not isinstance(value, str) or not value:
-        raise TypeError(f"{value!r} is no name")
+    if not isinstance(value, str) or not 0 < len(value) <= LONGEST:
+        raise TypeError(f"{str(value)[:200]!r} is no name")
     return value

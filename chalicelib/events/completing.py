@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from chalicelib.engine.announcing import Announced, end_announced
+from chalicelib.events.records import source_of
 from chalicelib.wiring import noonday
 
 Detail = Mapping[str, Any]
@@ -56,9 +57,9 @@ def completion(event: Mapping[str, Any]) -> int:
     Raises:
         Unavailable: the database cannot be asked; whoever invokes it tries again, and the polls go on.
     """
-    source = str(event.get("source"))
+    source = source_of(event)
     try:
-        announced = _announced((source, str(event.get("detail-type"))), event["detail"])
+        announced = _announced((source, str(event["detail-type"])), event["detail"])
     except (LookupError, TypeError, AttributeError) as error:
         noonday().log.line("error", "Unread", source=source, error=repr(error))
         return 0
@@ -78,6 +79,7 @@ def _announced(kind: tuple[str, str], detail: Detail) -> Announced:
 
 
 def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{value!r} is no name of a run")
+    """Services name their work in signs that can be seen; what a database refuses is none of them."""
+    if not isinstance(value, str) or not (value == "" or value.isprintable()):
+        raise TypeError(f"{str(value)[:200]!r} is no name of a run")
     return value

@@ -10,6 +10,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from chalice.app import Chalice, CloudWatchEvent, EventSourceHandler
+
 from chalicelib.model.errors import NoondayError
 from chalicelib.notifications.clock import wall_ms
 from chalicelib.notifications.log import JsonLog
@@ -27,6 +29,23 @@ def tell(event: Any, get_response: Callable[[Any], Any]) -> Any:
         function = getattr(event.context, "function_name", None)
         _log().failure(error, function=function)
         raise
+
+
+class AnyEvent(CloudWatchEvent):
+    """An event of EventBridge of which nothing is expected, for nothing of it is believed.
+
+    Chalice's own raises at whatever is missing, before anybody can say so; and Lambda would repeat it.
+    """
+
+    def _extract_attributes(self, event_dict: Any) -> None:
+        del event_dict
+
+
+def take_any_event(app: Chalice) -> None:
+    """Handlers of EventBridge's events get whatever comes."""
+    for handler in app.handler_map.values():
+        if isinstance(handler, EventSourceHandler) and handler.event_class is CloudWatchEvent:
+            handler.event_class = AnyEvent
 
 
 def _log() -> JsonLog:

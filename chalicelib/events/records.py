@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol, TypeVar
 
 from chalicelib.wiring import noonday
@@ -22,7 +22,7 @@ def read_all(records: Iterable[Record], read: Callable[[str], T]) -> tuple[list[
     for record in records:
         try:
             found.append(read(record.body))
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             unread.append(str(record.to_dict().get("messageId", "")))
             noonday().log.line("error", "Unread", message=record.body[:500], error=repr(error))
     return found, unread
@@ -31,3 +31,8 @@ def read_all(records: Iterable[Record], read: Callable[[str], T]) -> tuple[list[
 def answer(unread: Iterable[str]) -> dict[str, Any]:
     """A partial answer: only these come again, and end in the queue's dead letters."""
     return {"batchItemFailures": [{"itemIdentifier": one} for one in unread]}
+
+
+def source_of(event: object) -> str:
+    """Who says that an event is theirs, for the log."""
+    return str(event.get("source"))[:100] if isinstance(event, Mapping) else "nobody"

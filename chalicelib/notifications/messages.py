@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chalicelib.engine.ports import HandedOut
+
+_ID = re.compile(r"[0-9a-f]{32}")
+MOST = 2**53
+"""Beyond it is no instant and no version: whoever writes such a number is not this program."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +27,9 @@ def write_wake_up(wake_up: WakeUp) -> str:
 
 
 def read_wake_up(body: str) -> WakeUp:
+    """Raises ValueError, KeyError, TypeError or RecursionError for what is none."""
     document = json.loads(body)
-    return WakeUp(at_ms=int(document["at_ms"]), arm_until_ms=int(document["arm_until_ms"]))
+    return WakeUp(at_ms=_number(document["at_ms"]), arm_until_ms=_number(document["arm_until_ms"]))
 
 
 def write_handed_out(handed: Sequence[HandedOut]) -> str:
@@ -31,4 +37,17 @@ def write_handed_out(handed: Sequence[HandedOut]) -> str:
 
 
 def read_handed_out(body: str) -> list[HandedOut]:
-    return [HandedOut(str(id_), int(version)) for id_, version in json.loads(body)]
+    """Raises ValueError, TypeError or RecursionError for what is none."""
+    return [HandedOut(_id(id_), _number(version)) for id_, version in json.loads(body)]
+
+
+def _id(text: object) -> str:
+    if not isinstance(text, str) or not _ID.fullmatch(text):
+        raise ValueError(f"{str(text)[:100]!r} is no id")
+    return text
+
+
+def _number(value: object) -> int:
+    if not isinstance(value, int) or not 0 <= value <= MOST:
+        raise ValueError("a number is missing, or out of range")
+    return value

@@ -217,6 +217,11 @@ class Function:
         assert self._sandbox is not None
         return frozenset(self._sandbox.loaded.read_text(encoding="utf-8").splitlines())
 
+    @property
+    def log(self) -> Path:
+        """All that its processes have said."""
+        return self._scratch / f"{self.configuration.name}.log"
+
     def said(self) -> str:
         """The end of its log."""
         return self._sandbox.said() if self._sandbox is not None else ""
