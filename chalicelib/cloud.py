@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from chalicelib import wiring
 from chalicelib.aws import Aws, AwsFailure
+from chalicelib.aws.direct import direct_calls
 from chalicelib.aws.queues import SqsAlarm, SqsQueues
 from chalicelib.engine.stops import RunsInThisProcess
 from chalicelib.model.errors import Unavailable
@@ -39,7 +40,8 @@ def compose() -> wiring.Noonday:
         settings = read_settings(environment())
     except BadSetting as error:
         raise Unavailable(str(error)) from None
-    aws = Aws(settings.aws_region, wall_ms)
+    direct = direct_calls(environment(), settings.aws_region, wall_ms)
+    aws = Aws(settings.aws_region, wall_ms, direct)
     store = wiring.open_database(settings, aws)
     clock = wiring.system_clock(store, settings.database)
     log = wiring.standard_log(settings, clock)

@@ -1,4 +1,5 @@
-"""The only place that talks to Amazon. boto3 is loaded by the first call, and by nothing before it."""
+"""The only place that talks to Amazon. botocore is loaded by the first call
+that needs it, and by nothing before it."""
 
 from chalicelib.aws.calling import Aws, Caller, region_of
 from chalicelib.aws.failures import AwsFailure, LostAnswer, NotTaken, Rejected

@@ -12,10 +12,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from chalicelib.aws.direct import CONNECT_S, OPERATIONS, READ_S, DirectCalls
 from chalicelib.aws.failures import AwsFailure, NotTaken, Rejected, failure_of
 
-CONNECT_S = 3.0
-READ_S = 10.0  # with the connection, well below the minute that a claim lasts
 RENEW_MS = 300_000  # keys of a role are renewed five minutes before they end
 
 _REGION = r"[a-z]{2}(?:-[a-z]+)+-[0-9]"
@@ -56,11 +55,18 @@ class _Keys:
 
 
 class Aws:
-    """Every client of this process. ``region``: None leaves it to boto3's own configuration."""
+    """Every client of this process. ``region``: None leaves it to AWS's own configuration.
 
-    def __init__(self, region: str | None, now_ms: Callable[[], int]) -> None:
+    ``direct``: makes the calls it can make as this process itself; botocore makes all others.
+    """
+
+    def __init__(
+        self, region: str | None, now_ms: Callable[[], int], direct: DirectCalls | None = None
+    ) -> None:
         self.region = region
         self._now_ms = now_ms
+        self._direct = direct
+        self._session: Any = None
         self._lock = threading.Lock()
         self._clients: dict[tuple[str, str, float, str | None], Any] = {}
         self._roles: dict[tuple[str, str], _Keys] = {}
@@ -115,7 +121,14 @@ class Aws:
         read_s: float,
         region: str | None = None,
     ) -> Mapping[str, Any]:
-        """One request; whatever boto3 raises is told as what it means."""
+        """One request; whatever botocore raises is told as what it means."""
+        if (
+            self._direct is not None
+            and keys is None
+            and region in (None, self._direct.region)
+            and (service, operation) in OPERATIONS
+        ):
+            return self._direct(service, operation, parameters)
         try:
             client = self._client(service, keys, read_s, region)
             method = _method(client, service, operation)
@@ -144,8 +157,8 @@ class Aws:
         self, service: str, keys: _Keys | None, read_s: float, region: str | None
     ) -> Any:
         try:
-            import boto3  # noqa: PLC0415, TID251 - 180 ms and 30 MB, only where it is used
-            from botocore.config import Config  # noqa: PLC0415
+            from botocore.config import Config  # noqa: PLC0415 - 200 ms and 30 MB, only where used
+            from botocore.session import Session  # noqa: PLC0415 - what boto3 adds is not used
         except ImportError:
             raise Rejected(
                 "NoBoto3", "boto3 is not installed here: pip install 'noonday[aws]'"
@@ -162,7 +175,9 @@ class Aws:
             max_pool_connections=16,
             user_agent_extra="noonday",
         )
-        return boto3.Session(region_name=region).client(service, config=config, **own)
+        if self._session is None:  # what one client reads of its files, the next one finds read
+            self._session = Session()
+        return self._session.create_client(service, region_name=region, config=config, **own)
 
     def _keys(self, role: str, owner: str) -> _Keys:
         """Keys of the role, from AWS once an hour."""

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 # Codes of AWS for "not now"; what contains Throttl is one too.
 _NOT_NOW = frozenset(
     {
@@ -50,11 +47,13 @@ class LostAnswer(AwsFailure):
 
 def failure_of(error: Exception) -> AwsFailure | None:
     """What an exception of boto3 means; None for one that is not boto3's."""
-    from botocore import exceptions  # noqa: PLC0415 - boto3 is loaded by the first call
+    from botocore import exceptions  # noqa: PLC0415 - botocore is loaded by the first call
     from botocore.parsers import ResponseParserError  # noqa: PLC0415
 
     if isinstance(error, exceptions.ClientError):
-        return _answered(error.response)
+        told = error.response.get("Error", {})
+        status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+        return answered(str(told.get("Code", "Unknown")), str(told.get("Message", "")), status)
     name, text = type(error).__name__, str(error)
     if isinstance(error, exceptions.NoCredentialsError | exceptions.PartialCredentialsError):
         remedy = "give this process credentials of AWS: a role, a profile or AWS_ACCESS_KEY_ID"
@@ -76,10 +75,8 @@ def failure_of(error: Exception) -> AwsFailure | None:
     return None
 
 
-def _answered(response: Mapping[str, Any]) -> AwsFailure:
-    code = str(response.get("Error", {}).get("Code", "Unknown"))
-    message = str(response.get("Error", {}).get("Message", ""))
-    status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+def answered(code: str, message: str, status: int) -> AwsFailure:
+    """What an error means that AWS answers. ``status``: of HTTP."""
     if status == 429 or code in _NOT_NOW or code in _STALE_KEYS or "Throttl" in code:
         return NotTaken(code, message)
     if status >= 500:

@@ -81,7 +81,7 @@ def test_without_a_region_the_remedy_is_named(
 
 def test_without_boto3_the_remedy_is_named(amazon: Amazon, monkeypatch: pytest.MonkeyPatch) -> None:
     del amazon
-    monkeypatch.setitem(sys.modules, "boto3", None)
+    monkeypatch.setitem(sys.modules, "botocore.session", None)
     with pytest.raises(Rejected, match=r"pip install 'noonday\[aws\]'"):
         ask()
 
