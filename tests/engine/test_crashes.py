@@ -15,6 +15,8 @@ import pytest
 
 from chalicelib.engine import commands, queries
 from chalicelib.engine.announcing import Announced, end_announced
+from chalicelib.engine.callback_keys import NOTE, stored_keys
+from chalicelib.engine.callbacks import Callbacks
 from chalicelib.engine.commands import (
     Choice,
     Report,
@@ -32,12 +34,12 @@ from chalicelib.engine.once import Once
 from chalicelib.engine.ports import Store
 from chalicelib.engine.views import BackfillView
 from chalicelib.model.backfill import BackfillState, Reprocess
-from chalicelib.model.errors import RunOver, WrongState
+from chalicelib.model.errors import Conflict, RunOver, WrongState
 from chalicelib.model.identity import run_token
 from chalicelib.model.job import Job
 from chalicelib.model.notification import NotificationState
 from chalicelib.model.retention import DAY_MS
-from chalicelib.model.states import IN_FLIGHT, TERMINAL, InstanceKind, InstanceState
+from chalicelib.model.states import IN_FLIGHT, TERMINAL, InstanceKind, InstanceState, Reason
 from tests.engine.crashing import (
     Crash,
     CrashingAlarm,
@@ -105,6 +107,8 @@ class Life:
             alarm=world.alarm,
             targets=world.targets,
         )
+        keys = stored_keys(world.engine.store, world.engine.ids, world.clock)
+        world.engine = replace(world.engine, callbacks=Callbacks("http://noonday.test", keys))
         return world
 
     def do(self, step: Step) -> None:
@@ -306,13 +310,35 @@ NOTIFY = [
 ]
 
 
-def call_back(life: Life) -> None:
+def reported(*reports: Report) -> Step:
     """Every target that was reached reports; it sends again what was not answered, and stops when told so."""
-    for token, request in life.outside.executions.items():
-        assert request.callback is not None
-        for said in (Report.RUNNING, Report.SUCCEEDED):
-            with suppress(RunOver):
-                report(life.world.engine, token, request.callback.credential, Said(said))
+
+    def step(life: Life) -> None:
+        for token, request in life.outside.executions.items():
+            assert request.callback is not None
+            for said in reports:
+                with suppress(RunOver):
+                    report(life.world.engine, token, request.callback.credential, Said(said))
+
+    return step
+
+
+call_back = reported(Report.RUNNING, Report.SUCCEEDED)
+
+
+def rotate(life: Life) -> None:
+    commands.rotate_callback_key(life.world.engine, ADMIN)
+
+
+def kill_all(life: Life) -> None:
+    for one in instances_of(life.store, life.job_id):
+        with suppress(Conflict):
+            commands.kill(life.world.engine, ADMIN, one.id)
+
+
+def without_keys(store: Store) -> None:
+    """The next that calls back makes one, as the first life did."""
+    store.transact(lambda tx: tx.note(NOTE, "[]"))
 
 
 STORIES: dict[str, tuple[Step, ...]] = {
@@ -338,7 +364,13 @@ STORIES: dict[str, tuple[Step, ...]] = {
     "wait": (until(NOON + HALF), arrive),
     "announced": (until(NOON + 5000), announce_ends),
     "notify": (),
-    "callbacks": (until(END + HALF), call_back, until(END + 5 * MINUTE), call_back),
+    "callbacks": (until(END + HALF), call_back, rotate, until(END + 5 * MINUTE), call_back),
+    "callbacks-of-the-killed": (
+        *(until(END + HALF), reported(Report.RUNNING), kill_all),
+        *(reported(Report.HEARTBEAT, Report.STOPPED), until(END + 5 * MINUTE), kill_all),
+        *(reported(Report.STOPPED), until(END + 6 * MINUTE), reported(Report.STOPPED)),
+    ),
+    "callbacks-of-nobody": (until(END + MINUTE), reported(Report.HEARTBEAT)),
     "pause-a-check": (
         *(until(NOON - HALF), arrive, pause_before_the_check),
         *(until(NOON + MINUTE + HALF), resume_all),
@@ -358,8 +390,13 @@ def tell(story: str, kind: str, life: Life) -> None:
     if story == "wait":
         life.do(submit_upstream(kind))
         waits.insert(0, {"job": "load"})
-    policies = {"notify": NOTIFY if story == "notify" else []}
-    target = {"kind": kind, "completion": "callback"} if story == "callbacks" else {"kind": kind}
+    policies: dict[str, Any] = {"notify": NOTIFY if story == "notify" else []}
+    target = {"kind": kind}
+    if story.startswith("callbacks"):
+        without_keys(life.store)
+        target["completion"] = "callback"
+    if story == "callbacks-of-nobody":
+        policies |= {"timeouts": {"heartbeat": "PT20S"}, "retries": {"max_attempts": 2}}
     scheduled = story != "schedule"
     life.do(
         submit(kind, scheduled=scheduled, prerequisites=waits, policies=policies, target=target)
@@ -376,6 +413,8 @@ def judge(story: str, life: Life) -> None:
     assert_settled(life.store, life.job_id)
     if story == "backfill-rerun":
         assert_each_run_once(life, [1, 2, 2])
+    elif story == "callbacks-of-nobody":
+        judge_silent(life)
     elif story == "rerun-many":
         assert_each_run_once(life, [2, 2, 2])
     else:
@@ -388,11 +427,21 @@ def judge(story: str, life: Life) -> None:
         assert len(life.outside.executions) == 1
     if story == "notify":
         judge_notifications(life)
+    if story == "callbacks-of-the-killed":
+        ends = {(one.state, one.reason) for one in instances_of(life.store, life.job_id)}
+        assert ends == {(InstanceState.KILLED, Reason.KILLED)}
     calm = ("fire", "announced", "schedule", "catch-up", "resume-catch-up", "notify", "callbacks")
     if story in calm or story.startswith("pause"):
         states = {one.state for one in instances_of(life.store, life.job_id)}
         assert states == {InstanceState.SUCCEEDED}
         assert len(life.outside.executions) == len(NOMINAL)
+
+
+def judge_silent(life: Life) -> None:
+    """Of whom nothing is heard, has failed, was tried once more, and neither run began twice."""
+    assert_each_run_once(life, [2, 2, 2])
+    ends = {(one.state, one.reason) for one in instances_of(life.store, life.job_id)}
+    assert ends == {(InstanceState.FAILED, Reason.HEARTBEAT_MISSED)}
 
 
 def judge_waiting(life: Life) -> None:
