@@ -28,7 +28,7 @@ from chalicelib.store.failures import ColumnExists, CommitLost, Repeat
 from chalicelib.store.mysql_errors import is_denied, translated, unreachable
 from chalicelib.store.passwords import Passwords
 from chalicelib.store.pool import Pool
-from chalicelib.store.statements import Statements, pyformat
+from chalicelib.store.statements import Statements, pyformat, statements_of
 from chalicelib.store.tls import Tls, context_of
 
 SIZE = 8
@@ -179,7 +179,7 @@ class MysqlDriver:
         self._connect = connect
         self._lock_wait_s = lock_wait_s
         self.__password = password
-        self.statements = Statements(self.dialect, pyformat)
+        self.statements = statements_of(self.dialect, pyformat)
         self._pool = Pool(self._open, connections)
 
     def __repr__(self) -> str:

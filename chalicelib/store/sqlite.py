@@ -24,7 +24,7 @@ from chalicelib.store.failures import (
 )
 from chalicelib.store.fair_lock import FairLock
 from chalicelib.store.pool import Pool
-from chalicelib.store.statements import Statements, named
+from chalicelib.store.statements import named, statements_of
 
 OLDEST = (3, 37, 0)  # STRICT tables
 BUSY_MS = 2_000
@@ -111,7 +111,7 @@ class SqliteDriver:
     def __init__(self, address: Sqlite) -> None:
         _check_version()
         self._address = address
-        self.statements = Statements(self.dialect, named)
+        self.statements = statements_of(self.dialect, named)
         self._turn = FairLock()
         self._writer: SqliteLink | None = None
         self._closed = False

@@ -20,6 +20,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
 
@@ -92,6 +93,12 @@ class Statements:
             found = self._style("\n".join(_lines(self._sources[name], given)))
             self._rendered[name, given] = found
         return found
+
+
+@cache
+def statements_of(dialect: str, style: Style) -> Statements:
+    """The same for every store of this process: the files do not change while it runs."""
+    return Statements(dialect, style)
 
 
 def folder(*path: str) -> Traversable:

@@ -51,6 +51,11 @@ def test_a_reader_that_leaves_is_no_error_to_talk_about(
     assert process.wait(30) != 0
 
 
+def _hearing_ctrl_c() -> None:
+    """A shell starts what it sends to the background deaf to it, and deafness is inherited."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def test_ctrl_c_while_waiting_leaves_the_run_going(
     server: StandIn, environment: Mapping[str, str]
 ) -> None:
@@ -59,6 +64,7 @@ def test_ctrl_c_while_waiting_leaves_the_run_going(
         env=environment,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=_hearing_ctrl_c,  # noqa: PLW1509 - nothing is locked by a thread of this process here
     )
 
     def interrupt(_: Asked) -> Answer:

@@ -1,11 +1,14 @@
 """A world that dies: every effect (commit, send, wake-up, call of a target) counts twice, right before and
-right after it happens, and the n-th of these moments can be the end of the process."""
+right after it happens, and the n-th of these moments can be the end of the process.
+
+What is right after one effect is often right before the next: then who comes after finds the same either
+way, and ``Fuse.moments`` has the later of the two, at which a commit has written and is rolled back."""
 
 from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any, TypeVar
@@ -46,17 +49,32 @@ Site = tuple[str, str, str]
 class Fuse:
     """Burns down by one at every moment; at nought the process dies. None never dies.
 
-    ``sites``: where to write down which functions of the engine had an effect of which kind.
+    ``sites``: where to write down which functions of the engine had an effect of which kind. ``besides``:
+    what of a process outlives it beside its effects, or decides what is asked of the next one; two moments
+    with nothing between them leave the same behind only if this is the same too.
     """
 
     def __init__(self, moments: int | None = None, sites: set[Site] | None = None) -> None:
         self.left = moments
         self.count = 0
         self.dead = False
+        self.besides: Callable[[], Hashable] = object
         self._sites = sites
+        self._done = 0
+        self._left_behind: list[Hashable] = []
 
-    def burn(self, effect: str = "") -> None:
+    def moments(self, stride: int = 1, offset: int = 0) -> Sequence[int]:
+        """Those of a process that did not die: of moments in a row that leave the same behind, the last."""
+        found = self._left_behind
+        changed = [at for at, what in enumerate(found) if found[at + 1 : at + 2] != [what]]
+        return changed[offset % stride :: stride]
+
+    def burn(self, effect: str = "", *, done: bool = False) -> None:
+        """Right before that effect, or with ``done`` right after it."""
         self.count += 1
+        self._done += done
+        if self.left is None:
+            self._left_behind.append((self._done, self.besides()))
         if self._sites is not None:
             self._sites.update((*place, effect) for place in _places(sys._getframe(1)))
         if self.dead:
@@ -111,7 +129,7 @@ class CrashingStore:
             return result
 
         result = self._store.transact(dying)
-        self._fuse.burn("transact")
+        self._fuse.burn("transact", done=True)
         return result
 
     def read(self, work: Callable[[Reader], T]) -> T:
@@ -129,7 +147,7 @@ class CrashingQueue(ListQueue):
     def send(self, lane: Lane, handed: Sequence[HandedOut]) -> None:
         self._fuse.burn("send")
         super().send(lane, handed)
-        self._fuse.burn("send")
+        self._fuse.burn("send", done=True)
 
 
 class CrashingAlarm(HeapAlarm):
@@ -140,7 +158,7 @@ class CrashingAlarm(HeapAlarm):
     def wake(self, at_ms: int, arm_until_ms: int) -> None:
         self._fuse.burn("wake")
         super().wake(at_ms, arm_until_ms)
-        self._fuse.burn("wake")
+        self._fuse.burn("wake", done=True)
 
 
 class CrashingTargets(RecordingTargets):
@@ -161,7 +179,7 @@ class CrashingTargets(RecordingTargets):
     def _around(self, call: Callable[..., Any], *args: Any) -> Any:
         self._fuse.burn(call.__name__)
         result = call(*args)
-        self._fuse.burn(call.__name__)
+        self._fuse.burn(call.__name__, done=True)
         return result
 
     def launch(self, requests: Sequence[LaunchRequest]) -> Sequence[Outcome]:
@@ -187,5 +205,5 @@ class CrashingChannels(RecordingChannels):
     def deliver(self, notification: Notification) -> Receipt:
         self._fuse.burn("deliver")
         receipt = super().deliver(notification)
-        self._fuse.burn("deliver")
+        self._fuse.burn("deliver", done=True)
         return receipt

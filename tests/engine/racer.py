@@ -47,9 +47,9 @@ WAITS = (Reason.MAX_ACTIVE, Reason.GROUP_FULL)
 class Killed(Fuse):
     """At nought the kernel ends the process: no handler runs, and the server finds the connection dead."""
 
-    def burn(self, effect: str = "") -> None:
+    def burn(self, effect: str = "", *, done: bool = False) -> None:
         try:
-            super().burn(effect)
+            super().burn(effect, done=done)
         except Crash:
             os.kill(os.getpid(), signal.SIGKILL)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from contextlib import suppress
 from dataclasses import replace
 from itertools import product
@@ -87,7 +87,9 @@ class Life:
         self.receivers = RecordingChannels()
         self.keep_messages = keep_messages
         self.crashes = 0
+        self.asked = 0
         self.world = self._started(fuse, NOON - MINUTE)
+        fuse.besides = self._besides
         self.job_id = ""
         self.backfill_id = ""
         self.upstream_id = ""
@@ -113,11 +115,17 @@ class Life:
 
     def do(self, step: Step) -> None:
         """A user's request, or a stretch of time; who gets no answer asks again."""
+        self.asked += 1
         try:
             step(self)
         except Crash:
             self._restart()
             step(self)
+
+    def _besides(self) -> Hashable:
+        """What is asked again, and when; and what the queue may have kept."""
+        kept = (*self.world.queue.messages, *self.world.alarm.wakes) if self.keep_messages else ()
+        return self.asked, self.world.clock.now, kept
 
     def _restart(self) -> None:
         """A new process: what was in memory is gone, though a queue may have kept what it was given."""
@@ -526,9 +534,8 @@ def test_dying_at_any_moment_loses_and_doubles_nothing(
     calm = Life(store, fuse, 0, keep_messages=keep_messages)
     tell(story, kind, calm)
     judge(story, calm)
-    moments = fuse.count
-    assert moments > 20, "the story has hardly any effects: the fuse is not wired"
-    for moment in range(len(story) % stride, moments, stride):
+    assert fuse.count > 20, "the story has hardly any effects: the fuse is not wired"
+    for moment in fuse.moments(stride, len(story)):
         life = Life(store, Fuse(moment), 1 + moment, keep_messages=keep_messages)
         tell(story, kind, life)
         assert life.crashes == 1

@@ -40,7 +40,7 @@ class Folders(NoArtifacts):
     def forget(self, tokens: Sequence[str]) -> Sequence[str]:
         self.fuse.burn()
         self.there -= set(tokens) - self.stuck
-        self.fuse.burn()
+        self.fuse.burn(done=True)
         return [token for token in tokens if token not in self.stuck]
 
 
