@@ -9,6 +9,8 @@ WORKERS  ?= 2
 TESTS    ?=
 RACES    ?= 10000
 STAGE    ?= dev
+FUNCTION ?=
+ACCOUNT  ?=
 
 # The newest Python that Noonday is tested on comes first; PYTHON= names another.
 PYTHONS := $(or $(PYTHON),python3.13 python3.12 python3.11 python3 python)
@@ -22,7 +24,7 @@ endif
 TYPED   := $(wildcard app.py .ci/pins.py chalicelib cli infra noonday tests examples docs/*.py benchmarks)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-cloud test-time test-race bench pins docs fmt clean package deploy deployer-policy destroy
+.PHONY: help demo run test test-cloud test-time test-race bench pins docs fmt clean package permissions deploy deployer-policy destroy
 .NOTPARALLEL:
 
 help:
@@ -43,6 +45,7 @@ help:
 	@echo '  make docs        write the generated parts of docs/ anew'
 	@echo '  make fmt         format the code, and mend what can be mended'
 	@echo '  make package     build the stack of a stage on AWS, STAGE=dev, into build/; nothing is deployed'
+	@echo '  make permissions what roles that a stage names need in IAM; FUNCTION=launch: what it has'
 	@echo '  make deploy      bring a stage to AWS, or up to date: STAGE=dev; docs/deploying.md'
 	@echo '  make deployer-policy  print what whoever deploys needs, as a policy of IAM: STAGE=dev'
 	@echo '  make destroy     take a stage off AWS, after a question; a snapshot of its database remains'
@@ -86,6 +89,9 @@ bench: .venv/.dev .venv/.project
 
 package: .venv/.dev .venv/.project
 	@$(BIN)/python -m infra.package $(STAGE)
+
+permissions: .venv/.dev .venv/.project
+	@ACCOUNT="$(ACCOUNT)" $(BIN)/python -m infra.permissions $(STAGE) $(FUNCTION)
 
 deploy: .venv/.dev .venv/.project
 	@$(BIN)/python -m infra.deploy $(STAGE)

@@ -23,6 +23,7 @@ from chalicelib.model.prerequisite import Prerequisite
 from chalicelib.model.schedule import Schedule
 from chalicelib.settings import SETTINGS
 from chalicelib.targets import GlueProbe, S3Probe, registry
+from chalicelib.targets.aws_kind import Need
 from chalicelib.targets.aws_lambda import LambdaSyncTarget
 from chalicelib.targets.http import HttpTarget
 from chalicelib.targets.process import ProcessTarget
@@ -95,16 +96,15 @@ def _says(error: type[NoondayError]) -> str:
 def permissions() -> Iterator[str]:
     """What each kind's role needs, from the code that calls."""
     kinds: Sequence[Any] = (*registry.AWS_KINDS, S3Probe, GlueProbe, S3Results)
-    rows = (
-        [
-            code(kind.name),
-            code(need.action),
-            code(need.on) if ":" in need.on or need.on == "*" else need.on,
-        ]
-        for kind in kinds
-        for need in kind.needs
-    )
+    rows = ([code(kind.name), *_need(need)] for kind in kinds for need in kind.needs)
     yield from table(["kind", "action", "on"], rows)
+
+
+def _need(need: Need) -> Iterator[str]:
+    yield code(need.action) if " " not in need.action else need.action
+    on = code(need.on) if ":" in need.on or need.on == "*" else need.on
+    when = f", with `{need.when}`" if need.when and f"{{{need.when}}}" not in need.on else ""
+    yield f"{on}{when}{'; AWS itself does it' if need.on_behalf else ''}"
 
 
 def alarms() -> Iterator[str]:

@@ -73,6 +73,11 @@ class Function:
         return "api_handler" if self.source is Source.API else self.name
 
     @property
+    def role_id(self) -> str:
+        """As Chalice calls its role; CloudFormation makes the role's name of it."""
+        return "ApiHandlerRole" if self.source is Source.API else f"{_camel(self.name)}Role"
+
+    @property
     def event_id(self) -> str:
         return _camel(f"{self.name}-sqs-event-source" if self.lane else f"{self.name}-event")
 

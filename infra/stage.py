@@ -12,11 +12,15 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from chalicelib.settings import BadSetting, PermittedTarget, permitted, read_settings
+from infra import connections
+from infra.athena_data import Athena
+from infra.connections import Connection
 from infra.problems import Stuck
 
 STAGES = Path(__file__).with_name("stages")
 NAME = re.compile(r"[a-z][a-z0-9]{0,15}")
 SUBNET = r"subnet-[0-9a-f]{8,17}"
+KEY = r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+$"
 
 GENERATED = frozenset(
     {
@@ -42,7 +46,7 @@ class Network(_Part):
 
 
 class Database(_Part):
-    """The instance of RDS."""
+    """The instance of RDS. ``iam``: the functions have no password, and sign tokens of IAM instead."""
 
     instance: Annotated[str, Field(pattern=r"db\.[a-z0-9]+\.[a-z0-9]+")] = "db.t4g.small"
     storage_gb: Annotated[int, Field(ge=20, le=16_384)] = 20
@@ -50,6 +54,16 @@ class Database(_Part):
     backup_days: Annotated[int, Field(ge=1, le=35)] = 7
     deletion_protection: bool = True
     proxy: bool = False
+    iam: bool = False
+
+    @model_validator(mode="after")
+    def _one_way_in(self) -> Database:
+        if self.iam and self.proxy:
+            raise ValueError(
+                "iam and proxy exclude each other: RDS Proxy knows the database's user by its password; "
+                "leave one of them out"
+            )
+        return self
 
 
 class Stage(_Part):
@@ -65,6 +79,10 @@ class Stage(_Part):
     egress: Literal["nat", "endpoints", "existing"] = "nat"
     database: Database = Database()
     targets_allow: list[dict[str, str]] = []
+    connections: dict[str, Connection] = {}
+    athena: Athena | None = None
+    redshift_workgroups: dict[str, Annotated[str, Field(pattern=r"^[0-9a-f-]{36}$")]] = {}
+    keys: list[Annotated[str, Field(pattern=KEY)]] = []
     pass_roles: list[Annotated[str, Field(pattern=r"arn:aws[a-z-]*:iam::\d{12}:role/.+")]] = []
     permissions: list[dict[str, Any]] = []
     webhook_secret: str | None = None
@@ -79,6 +97,12 @@ class Stage(_Part):
         if not NAME.fullmatch(name):
             raise ValueError("a stage is named by a to z and 0 to 9, 16 at most, a letter first")
         return name
+
+    @field_validator("connections")
+    @classmethod
+    def _declared(cls, found: dict[str, Connection]) -> dict[str, Connection]:
+        connections.checked(found)
+        return found
 
     @field_validator("permissions")
     @classmethod
@@ -105,9 +129,16 @@ class Stage(_Part):
         taken = sorted(GENERATED.intersection(self.settings))
         if taken:
             raise ValueError(f"settings: {', '.join(taken)} comes from the stack or another field")
+        named = sorted(name for name in self.settings if name.startswith("NOONDAY_CONNECTION_"))
+        if named:
+            raise ValueError(
+                f"settings: {named[0]} would have neither permission nor a way there; declare it under "
+                "connections"
+            )
         try:
             list(self.allowed)
-            read_settings({"NOONDAY_AUTH": self.auth, **self.settings, **self._admins()})
+            given = {**self.settings, **self._admins(), **connections.settings(self.connections)}
+            read_settings({"NOONDAY_AUTH": self.auth, **given})
         except BadSetting as error:
             raise ValueError(str(error)) from None
         return self

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from infra import connections as named
 from infra import egress, yaml_templates
 from infra.alarms import alarms
 from infra.capacity import connections_allowed
@@ -31,7 +32,9 @@ def merged(functions: Sequence[Function], stage: Stage) -> dict[str, Any]:
     resources = {
         **_network(stage, values),
         **yaml_templates.load("security", values),
+        **named.ways_out(stage.connections),
         **yaml_templates.load("database", values),
+        **(yaml_templates.load("password", values) if not stage.database.iam else {}),
         **(yaml_templates.load("proxy", values) if stage.database.proxy else {}),
         **(yaml_templates.load("cognito", values) if _own_pool(stage) else {}),
         **queues(functions, stage),
@@ -145,9 +148,10 @@ def environment(function: Function, stage: Stage) -> dict[str, Value]:
     url = "https://sqs.${AWS::Region}.${AWS::URLSuffix}/${AWS::AccountId}/"
     given: dict[str, Value] = {
         "NOONDAY_DATABASE": sub(f"mysql://noonday@${{{host}}}:3306/noonday"),
-        "NOONDAY_DATABASE_SECRET": ref("DatabaseSecret"),
         "NOONDAY_DATABASE_POOL": str(CONNECTIONS),
         "NOONDAY_QUEUES": sub(f"{url}{stage.prefix}-"),
+        **_database_credential(stage),
+        **(named.settings(stage.connections) if function.name in named.READERS else {}),
     }
     if stage.targets_allow:
         given["NOONDAY_TARGETS_ALLOW"] = ALLOW_FILE
@@ -161,6 +165,12 @@ def environment(function: Function, stage: Stage) -> dict[str, Value]:
         secret = f"{{{{resolve:secretsmanager:{stage.webhook_secret}:SecretString}}}}"
         given["NOONDAY_WEBHOOK_SECRETS"] = secret
     return given
+
+
+def _database_credential(stage: Stage) -> dict[str, Value]:
+    if stage.database.iam:
+        return {"NOONDAY_DATABASE_IAM": "on"}
+    return {"NOONDAY_DATABASE_SECRET": ref("DatabaseSecret")}
 
 
 def _event(function: Function, stage: Stage) -> dict[str, Any]:
@@ -191,6 +201,7 @@ def _outputs(functions: Sequence[Function], stage: Stage) -> dict[str, Any]:
         "Stage": stage.name,
         "DatabaseAddress": attribute("Database", "Endpoint.Address"),
         "AlarmTopic": ref("AlarmTopic"),
+        "FunctionsSecurityGroup": attribute("FunctionsSecurityGroup", "GroupId"),
         **{f"{one.logical_id}Function": ref(one.logical_id) for one in functions},
     }
     if _own_pool(stage):

@@ -86,7 +86,7 @@ class SnsTopic(AwsChannel):
     field = "topic"
     form = _TOPIC
     wanted = "ARN of a topic; write arn:aws:sns:REGION:ACCOUNT:NAME"
-    needs = (Need("sns:Publish", "{topic}"),)
+    needs = (Need("sns:Publish", "arn:aws:sns:*:*:{topic}"),)
 
     def resource(self, place: str) -> str:
         return place

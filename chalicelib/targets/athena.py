@@ -16,6 +16,16 @@ from chalicelib.targets.aws_kind import AwsKind, AwsTarget, Name, Need, by_state
 _PLACE = formed(r"s3://[a-z0-9.-]{3,63}(/.*)?", "place in S3: s3://bucket/path/")
 
 
+_TABLES = "the catalog, the databases and the tables of the query"
+_READS = ("glue:GetDatabase", "glue:GetTable", "glue:GetPartition", "glue:GetPartitions")
+_LOOKS = ("s3:GetBucketLocation", "s3:ListBucket")
+_WRITES = ("s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts")
+
+
+def _of_the_query(action: str, on: str) -> Need:
+    return Need(action, on, on_behalf=True)
+
+
 class AthenaTarget(AwsTarget):
     """One statement in a workgroup."""
 
@@ -59,10 +69,13 @@ class AthenaKind(AwsKind[AthenaTarget]):
         Need("athena:StartQueryExecution", "arn:aws:athena:*:*:workgroup/{workgroup}"),
         Need("athena:GetQueryExecution", "arn:aws:athena:*:*:workgroup/{workgroup}"),
         Need("athena:StopQueryExecution", "arn:aws:athena:*:*:workgroup/{workgroup}"),
-        Need("glue:GetTable", "the tables and databases of the query"),
-        Need("glue:GetPartitions", "the tables and databases of the query"),
-        Need("s3:GetObject", "the data of the query"),
-        Need("s3:PutObject", "the place of the results"),
+        *(_of_the_query(name, _TABLES) for name in _READS),
+        _of_the_query("athena:GetDataCatalog", "catalogs other than Glue's"),
+        _of_the_query("lakeformation:GetDataAccess", "`*`, where Lake Formation governs the data"),
+        _of_the_query("s3:GetObject", "the data, and the place of the results"),
+        *(_of_the_query(name, "the buckets of both") for name in _LOOKS),
+        *(_of_the_query(name, "the place of the results") for name in _WRITES),
+        _of_the_query("s3:ListBucketMultipartUploads", "the bucket of the results"),
     )
 
     def start(self, spec: AthenaTarget, request: LaunchRequest, call: Caller) -> Outcome:

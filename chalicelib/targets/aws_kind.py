@@ -39,11 +39,14 @@ PARTITION = r"arn:aws[a-z-]*"
 class Need:
     """An action of IAM that a kind needs, and what on: an ARN whose ``{parts}`` the resource fills in.
 
-    ``*`` where AWS has nothing finer.
+    ``*`` where AWS has nothing finer. ``when``: the part without which it is not needed. ``on_behalf``: not
+    called here; AWS does it in the caller's name. Words instead of an ARN: only a definition says on what.
     """
 
     action: str
     on: str
+    when: str | None = None
+    on_behalf: bool = False
 
 
 def formed(pattern: str, wanted: str) -> AfterValidator:

@@ -94,7 +94,7 @@ class SnsTarget(AcceptingTarget):
 class SnsKind(AcceptingKind[SnsTarget]):
     name = "sns"
     spec = SnsTarget
-    needs = (Need("sns:Publish", "{topic}"),)
+    needs = (Need("sns:Publish", "arn:aws:sns:*:*:{topic}"),)
 
     def start(self, spec: SnsTarget, request: LaunchRequest, call: Caller) -> Outcome:
         asked = {

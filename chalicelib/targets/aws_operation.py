@@ -94,9 +94,7 @@ class OperationKind(AwsKind[OperationTarget]):
     name = "aws"
     spec = OperationTarget
     searches = False
-    needs = (
-        Need("SERVICE:OPERATION, of each operation that it names", "what its parameters name"),
-    )
+    needs = (Need("of each operation that it names", "what its parameters name"),)
 
     def start(self, spec: OperationTarget, request: LaunchRequest, call: Caller) -> Outcome:
         if request.repeated and not _carries(spec.parameters, request.token):

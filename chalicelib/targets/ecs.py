@@ -67,7 +67,7 @@ class EcsKind(AwsKind[EcsTarget]):
         Need("ecs:ListTasks", "*"),
         Need("ecs:DescribeTasks", "arn:aws:ecs:*:*:task/{cluster}/*"),
         Need("ecs:StopTask", "arn:aws:ecs:*:*:task/{cluster}/*"),
-        Need("iam:PassRole", "the task definition's roles"),
+        Need("iam:PassRole", "the task definition's roles", on_behalf=True),
     )
 
     def start(self, spec: EcsTarget, request: LaunchRequest, call: Caller) -> Outcome:

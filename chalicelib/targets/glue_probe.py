@@ -47,15 +47,10 @@ class GlueProbe:
     """Looks at the tables that the operator's entries of the kind ``glue_data`` name, and at no others."""
 
     name = KIND
-    needs = (
-        Need(
-            "glue:GetTable",
-            "arn:aws:glue:*:*:table/{database}/{table}, its database and the catalog",
-        ),
-        Need(
-            "glue:GetPartitions",
-            "arn:aws:glue:*:*:table/{database}/{table}, its database and the catalog",
-        ),
+    needs = tuple(
+        Need(action, f"arn:aws:glue:*:*:{on}")
+        for action in ("glue:GetTable", "glue:GetPartitions")
+        for on in ("catalog", "database/{database}", "table/{database}/{table}")
     )
 
     def __init__(self, settings: TargetSettings, clock: Clock) -> None:

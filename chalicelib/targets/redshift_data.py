@@ -13,6 +13,10 @@ from chalicelib.engine.ports import LaunchRequest
 from chalicelib.model.template import templated
 from chalicelib.targets.aws_kind import AwsKind, AwsTarget, Name, Need, by_state, given
 
+_WORKGROUP = "arn:aws:redshift-serverless:*:*:workgroup/{workgroup}"
+_DATABASE = "arn:aws:redshift:*:*:dbname:{cluster}/{database}"
+_USER = "arn:aws:redshift:*:*:dbuser:{cluster}/{user}"
+
 
 class RedshiftDataTarget(AwsTarget):
     """One statement on a cluster or a serverless workgroup."""
@@ -60,11 +64,15 @@ class RedshiftDataKind(AwsKind[RedshiftDataTarget]):
     spec = RedshiftDataTarget
     needs = (
         Need("redshift-data:ExecuteStatement", "arn:aws:redshift:*:*:cluster:{cluster}"),
+        Need("redshift-data:ExecuteStatement", _WORKGROUP),
         Need("redshift-data:ListStatements", "*"),
         Need("redshift-data:DescribeStatement", "*"),
         Need("redshift-data:CancelStatement", "*"),
-        Need("redshift:GetClusterCredentials", "arn:aws:redshift:*:*:dbuser:{cluster}/{user}"),
-        Need("secretsmanager:GetSecretValue", "{secret}"),
+        Need("redshift:GetClusterCredentials", _USER, "user", on_behalf=True),
+        Need("redshift:GetClusterCredentials", _DATABASE, "user", on_behalf=True),
+        Need("redshift:GetClusterCredentialsWithIAM", _DATABASE, "iam", on_behalf=True),
+        Need("redshift-serverless:GetCredentials", _WORKGROUP, "iam", on_behalf=True),
+        Need("secretsmanager:GetSecretValue", "{secret}", "secret", on_behalf=True),
     )
 
     def start(self, spec: RedshiftDataTarget, request: LaunchRequest, call: Caller) -> Outcome:

@@ -34,7 +34,10 @@ class S3Results:
     """Writes where the operator's entries of the kind ``s3_results`` permit it: ``BUCKET/KEY``."""
 
     name = KIND
-    needs = (Need("s3:PutObject", "arn:aws:s3:::{bucket}/{key}"),)
+    needs = tuple(
+        Need(action, "arn:aws:s3:::{bucket}/{key}")
+        for action in ("s3:PutObject", "s3:AbortMultipartUpload")
+    )
 
     def __init__(self, aws: Aws, allow: Allowance) -> None:
         self._aws = aws

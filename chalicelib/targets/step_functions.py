@@ -50,9 +50,9 @@ class StepFunctionsKind(AwsKind[StepFunctionsTarget]):
     name = "step_functions"
     spec = StepFunctionsTarget
     needs = (
-        Need("states:StartExecution", "{state_machine}"),
-        Need("states:DescribeExecution", "arn:aws:states:*:*:execution:{name}:*"),
-        Need("states:StopExecution", "arn:aws:states:*:*:execution:{name}:*"),
+        Need("states:StartExecution", "arn:aws:states:*:*:stateMachine:{machine}"),
+        Need("states:DescribeExecution", "arn:aws:states:*:*:execution:{machine}:*"),
+        Need("states:StopExecution", "arn:aws:states:*:*:execution:{machine}:*"),
     )
 
     def start(self, spec: StepFunctionsTarget, request: LaunchRequest, call: Caller) -> Outcome:

@@ -76,7 +76,7 @@ def test_every_function_of_app_py_is_in_it_by_its_name(resources: dict[str, Any]
         assert properties["FunctionName"] == f"noonday-dev-{one.name}"
         assert properties["Timeout"] == one.size.timeout_s
         assert properties["VpcConfig"]["SubnetIds"]
-        assert properties["Role"]["Fn::GetAtt"][0] != "DefaultRole"
+        assert properties["Role"]["Fn::GetAtt"][0] == one.role_id
     made = [one for one in resources.values() if one["Type"] == "AWS::Serverless::Function"]
     assert len(made) == len(declared())
 

@@ -1,0 +1,77 @@
+"""IAM as far as these policies go: what a document permits, in one account and region."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Mapping
+from typing import Any
+
+ACCOUNT = "123456789012"
+REGION = "eu-central-1"
+HERE = f"{REGION}:{ACCOUNT}"
+PSEUDO = {
+    "AWS::Partition": "aws",
+    "AWS::Region": REGION,
+    "AWS::AccountId": ACCOUNT,
+    "AWS::URLSuffix": "amazonaws.com",
+    "Database.DbiResourceId": "db-NOONDAY",
+}
+
+
+def resolved(value: Any) -> str:
+    """As CloudFormation would, near enough to compare."""
+    if isinstance(value, str):
+        return value
+    [(function, given)] = value.items()
+    if function == "Fn::Sub":
+        return re.sub(r"\${([\w:.]+)}", lambda part: PSEUDO[part[1]], given)
+    if function == "Ref":
+        return f"secret-of-{given}"
+    name, attribute = given
+    if attribute == "Arn":
+        lane = name.removesuffix("Queue").lower()
+        return f"arn:aws:sqs:{HERE}:noonday-dev-{lane}"
+    return f"secret-of-{name}.{attribute}"
+
+
+def listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def permits(
+    document: Mapping[str, Any],
+    action: str,
+    resource: str = "*",
+    context: Mapping[str, str] | None = None,
+) -> bool:
+    """``context``: of the request, by the keys of conditions; None: conditions are taken to hold."""
+    return any(
+        action in statement["Action"]
+        and any(_like(resolved(on), resource) for on in listed(statement["Resource"]))
+        and (context is None or _hold(statement.get("Condition", {}), context))
+        for statement in document["Statement"]
+        if statement["Effect"] == "Allow"
+    )
+
+
+def actions(document: Mapping[str, Any]) -> set[str]:
+    return {
+        action
+        for statement in document["Statement"]
+        if statement["Effect"] == "Allow"
+        for action in statement["Action"]
+    }
+
+
+def _hold(conditions: Mapping[str, Any], context: Mapping[str, str]) -> bool:
+    return all(
+        key in context and any(_like(resolved(one), context[key]) for one in listed(values))
+        for operator in conditions.values()
+        for key, values in operator.items()
+    )
+
+
+def _like(pattern: str, text: str) -> bool:
+    """``*`` and ``?`` are special; brackets are brackets."""
+    return fnmatch.fnmatchcase(text, pattern.replace("[", "[[]"))
