@@ -8,11 +8,21 @@ from typing import Any, cast
 from chalice.app import Chalice, CloudWatchEvent, Cron, Rate, SQSEvent
 
 from chalicelib import api, cloud, deployment
-from chalicelib.events import alarm, arriving, completing, delivering, failing, launching, tidying
+from chalicelib.events import (
+    alarm,
+    arriving,
+    completing,
+    delivering,
+    failing,
+    launching,
+    tidying,
+    tracing,
+)
 from chalicelib.events.alarm import Context
 from chalicelib.settings import environment, queue_name
 
 app = Chalice(app_name="noonday", configure_logs=False)
+app.register_middleware(tracing.trace, "all")
 api.register(app)
 if cloud.is_lambda(environment()):
     cloud.provide()

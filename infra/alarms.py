@@ -52,16 +52,16 @@ def wanted(functions: Sequence[Function], stage: Stage, max_connections: int) ->
 
 
 def _of_the_engine(stage: Stage) -> Iterator[Alarm]:
-    def ours(name: str) -> dict[str, Any]:
+    def ours(name: str, **by: str) -> dict[str, Any]:
         return {
             "namespace": NAMESPACE,
             "metric": METRICS[name].name,
-            "dimensions": {STAGE: stage.name},
+            "dimensions": {STAGE: stage.name, **by},
         }
 
     yield Alarm(
         name="ClockStopped",
-        **ours("Sweeps"),
+        **ours("Sweeps", Hand="minute"),  # requests wake the second hand without the clock
         statistic="Sum",
         limit=1,
         below=True,

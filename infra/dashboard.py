@@ -70,8 +70,10 @@ def _widgets(functions: Sequence[Function], stage: Stage) -> list[dict[str, Any]
     ]  # fmt: skip
 
 
-def _ours(name: str, stage: Stage) -> list[str]:
-    return [NAMESPACE, METRICS[name].name, STAGE, stage.name]
+def _ours(name: str, stage: Stage, **by: str) -> list[str]:
+    dimensions = {STAGE: stage.name, **by}
+    flat = [part for pair in dimensions.items() for part in pair]
+    return [NAMESPACE, METRICS[name].name, *flat]
 
 
 def _drawn(title: str, statistic: str, metrics: Sequence[Sequence[Any]]) -> dict[str, Any]:

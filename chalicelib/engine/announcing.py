@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from chalicelib.engine.engine import Engine
-from chalicelib.engine.facts import EndAnnounced
+from chalicelib.engine.facts import EndAnnounced, EventIgnored, of_run
 from chalicelib.engine.outcomes import Style
 from chalicelib.engine.ports import HandedOut, Lane, Reader
 from chalicelib.model.errors import NoondayError
@@ -43,15 +43,19 @@ def end_announced(engine: Engine, source: str, announced: Announced) -> int:
     How many runs are asked about: none when it is nobody's, has ended, or somebody holds it. Who holds it
     may be launching it still; then the first poll finds the end.
     """
+    now = engine.clock.now_ms()
     if not announced.may_be_ours:
+        engine.listener(EventIgnored(at_ms=now, source=source, why="it names no run of ours"))
         return 0
     found, styles = engine.store.read(lambda reader: _found(engine, reader, announced))
-    now = engine.clock.now_ms()
+    if not found:
+        engine.listener(EventIgnored(at_ms=now, source=source, why="no such run is in flight"))
     asked = [one for one in found if _is_free(one, now) and styles.get(_revision(one)) is _OURS]
     if asked:
         engine.queue.send(Lane.LAUNCH, [HandedOut(one.id, one.version) for one in asked])
     for one in found:
-        engine.listener(EndAnnounced(now, source, one.job_id, one.id, one.run, asked=one in asked))
+        which = of_run(one, None)
+        engine.listener(EndAnnounced(at_ms=now, **which, source=source, asked=one in asked))
     return len(asked)
 
 

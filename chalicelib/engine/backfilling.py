@@ -261,7 +261,14 @@ def _set_aside(
     tx.save_backfill(
         replace(backfill, failures=backfill.failures + 1, error=text, wake_ms=now_ms + wait_ms)
     )
-    return BackfillSetAside(now_ms, backfill.id, backfill.job_id, text, now_ms + wait_ms)
+    return BackfillSetAside(
+        at_ms=now_ms,
+        job_id=backfill.job_id,
+        owner=backfill.owner,
+        backfill_id=backfill.id,
+        error=text,
+        again_ms=now_ms + wait_ms,
+    )
 
 
 def backfill_event(

@@ -164,7 +164,11 @@ def _settle(engine: Engine, looks: Sequence[_Look], known: Mapping[Condition, Fo
         engine.queue.send(lane, [one for its, one in settled.ready if its is lane])
     late = sum(any(known[one].late for one in look.conditions if one in known) for look in looks)
     now = engine.clock.now_ms()
-    engine.listener(PrerequisitesChecked(now, settled.checked, len(settled.ready), late))
+    engine.listener(
+        PrerequisitesChecked(
+            at_ms=now, instances=settled.checked, ready=len(settled.ready), late=late
+        )
+    )
     ring_each(engine, settled.wakes)
 
 

@@ -7,21 +7,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from chalicelib.engine.consequences import groups_of
+from chalicelib.engine.consequences import Followed, groups_of
 from chalicelib.engine.deciding import LEASE_MS, Scene, must_see_rivals, unseen_replace
 from chalicelib.engine.engine import Engine
-from chalicelib.engine.facts import RunClaimed
+from chalicelib.engine.facts import Fact, LaunchBegun, RunClaimed, of_run
 from chalicelib.engine.moved import Moved
+from chalicelib.engine.narration import tell
 from chalicelib.engine.outcomes import Failed
 from chalicelib.engine.pausing import held_back
 from chalicelib.engine.ports import HandedOut, LaunchRequest, Transaction
+from chalicelib.engine.punctuality import lateness_ms
 from chalicelib.engine.requests import launch_request
 from chalicelib.engine.settle import announce, result_of, settle, write_moves
 from chalicelib.engine.wakeups import ring
 from chalicelib.model.errors import Unavailable
 from chalicelib.model.instance import Instance
-from chalicelib.model.job import read_definition
-from chalicelib.model.states import IN_FLIGHT
+from chalicelib.model.job import Job, read_definition
+from chalicelib.model.states import IN_FLIGHT, InstanceState
 
 __all__ = ["LEASE_MS", "Claimed", "claim"]
 
@@ -48,12 +50,14 @@ def claim(engine: Engine, handed: Sequence[HandedOut]) -> Sequence[Claimed]:
         if paused:
             scene.handed = held_back(tx, scene.handed, now)
         moves = scene.decided(now)
-        write_moves(engine, tx, scene.jobs, moves, now)
-        names = {key: job.name for key, job in scene.jobs.items()}
-        return _Decided(moves, names, scene.texts, scene.calendars)
+        further = write_moves(engine, tx, scene.jobs, moves, now)
+        return _Decided(moves, scene.jobs, scene.texts, scene.calendars, further, now)
 
     decided = engine.store.transact(unit)
-    announce(engine, [moved for moved in decided.moves if moved.after.state not in IN_FLIGHT])
+    begun = [moved for moved in decided.moves if moved.after.state in IN_FLIGHT]
+    others = [moved for moved in decided.moves if moved.after.state not in IN_FLIGHT]
+    tell(engine, begun, {key: job.name for key, job in decided.jobs.items()})
+    announce(engine, others, decided.jobs, decided.further)
     stopping = [moved.after for moved in decided.moves if moved.after.stop != moved.before.stop]
     if stopping:
         engine.stops.notify([one.id for one in stopping])
@@ -63,12 +67,14 @@ def claim(engine: Engine, handed: Sequence[HandedOut]) -> Sequence[Claimed]:
 
 @dataclass(frozen=True, slots=True)
 class _Decided:
-    """What the transaction decided, and what the requests of the claimed runs are made from."""
+    """What the transaction decided, and when, and what the requests of the claimed runs are made from."""
 
     moves: Sequence[Moved]
-    job_names: Mapping[str, str]
+    jobs: Mapping[str, Job]
     texts: Mapping[tuple[str, int], str]
     calendars: Mapping[tuple[str, int], str]
+    further: Followed
+    now_ms: int
 
 
 def _requested(engine: Engine, decided: _Decided) -> Sequence[Claimed]:
@@ -79,15 +85,13 @@ def _requested(engine: Engine, decided: _Decided) -> Sequence[Claimed]:
         one = moved.after
         if one.claim.epoch == moved.before.claim.epoch:
             continue
-        engine.listener(
-            RunClaimed(engine.clock.now_ms(), one.job_id, one.id, one.run, one.claim.epoch)
-        )
         revision = (one.job_id, one.revision)
         definition = read_definition(decided.texts[revision])
         calendars = decided.calendars.get(revision)
+        job = decided.jobs[one.job_id]
+        engine.listener(_claimed(moved, job, str(definition.target["kind"]), decided.now_ms))
         try:
-            name = decided.job_names[one.job_id]
-            request = launch_request(one, name, definition, calendars, callbacks)
+            request = launch_request(one, job.name, definition, calendars, callbacks)
         except (ValueError, KeyError, OverflowError, Unavailable) as error:
             failed = Failed(f"the request cannot be made: {error}", retry=False)
             hopeless.append(result_of(one, failed))
@@ -95,6 +99,16 @@ def _requested(engine: Engine, decided: _Decided) -> Sequence[Claimed]:
             claims.append(Claimed(one, request))
     settle(engine, hopeless)
     return claims
+
+
+def _claimed(moved: Moved, job: Job, kind: str, now_ms: int) -> Fact:
+    before, one = moved.before, moved.after
+    which = of_run(one, job.name)
+    epoch, claims = one.claim.epoch, one.claim.count
+    if before.state is not InstanceState.WAITING:
+        return RunClaimed(at_ms=now_ms, **which, state=one.state.value, epoch=epoch, claims=claims)
+    late_ms = lateness_ms(before, job, now_ms)
+    return LaunchBegun(at_ms=now_ms, **which, kind=kind, epoch=epoch, lateness_ms=late_ms)
 
 
 def _look(tx: Transaction, versions: Mapping[str, int]) -> Scene:

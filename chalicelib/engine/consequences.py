@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from chalicelib.engine.conditions import job_key
 from chalicelib.engine.disposition import Disposition, armed, dispose
@@ -40,13 +40,19 @@ from chalicelib.state_machine import JobEvent, move_job
 ENGINE = "noonday"  # the actor of what no person asked for
 
 
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """``due``: something else is due now that the moves themselves do not show. ``suspended``: the jobs that
+    had too many failures."""
+
+    due: bool = False
+    suspended: Sequence[Job] = ()
+
+
 def follow_up(
     engine: Engine, tx: Transaction, jobs: Mapping[str, Job], moves: Sequence[Moved], now_ms: int
-) -> bool:
-    """All that follows, each in a function of its own. ``jobs``: those of the instances, locked.
-
-    Returns whether something else is due now that the moves themselves do not show.
-    """
+) -> Followed:
+    """All that follows, each in a function of its own. ``jobs``: those of the instances, locked."""
     suspended = _count_failures(engine, tx, jobs, moves, now_ms)
     pass_on(tx, jobs, moves, now_ms)
     _wake_backfills(tx, moves, now_ms)
@@ -55,7 +61,7 @@ def follow_up(
     watch_moves(tx, jobs, moves, now_ms)
     for job in suspended:
         suspend_waiting(tx, job, now_ms)
-    return _wake_downstream(tx, jobs, moves, now_ms)
+    return Followed(_wake_downstream(tx, jobs, moves, now_ms), suspended)
 
 
 def write_disposition(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from chalicelib.engine.engine import Engine
 from chalicelib.engine.facts import NotificationDelivered, NotificationFailed
@@ -74,22 +75,20 @@ def _settle(engine: Engine, begun: Notification, receipt: Receipt) -> None:
     after = engine.store.transact(unit)
     if after is None:
         return
-    now = engine.clock.now_ms()
+    which: dict[str, Any] = {
+        "at_ms": engine.clock.now_ms(),
+        "job_id": after.job_id,
+        "owner": after.owner,
+        "notification_id": after.id,
+        "instance_id": after.instance_id,
+        "event": after.event,
+        "attempt": after.attempts,
+    }
     if receipt.error is None:
-        fact = NotificationDelivered(now, after.id, after.job_id, after.event, after.attempts)
-        engine.listener(fact)
+        engine.listener(NotificationDelivered(**which))
         return
-    engine.listener(
-        NotificationFailed(
-            now,
-            after.id,
-            after.job_id,
-            after.event,
-            after.attempts,
-            after.error or receipt.error,
-            after.wake_ms,
-        )
-    )
+    error = after.error or receipt.error
+    engine.listener(NotificationFailed(**which, error=error, again_ms=after.wake_ms))
     ring(engine, [after.wake_ms], arms=False)
 
 

@@ -14,6 +14,7 @@ from chalicelib.engine.callbacks import handed_over, heartbeat_ms, next_look_ms,
 from chalicelib.engine.completion import stop_unconfirmed, wait_timed_out
 from chalicelib.engine.consequences import ENGINE
 from chalicelib.engine.engine import Engine
+from chalicelib.engine.narration import stop_requested
 from chalicelib.engine.outcomes import Style
 from chalicelib.engine.ports import HandedOut, Lane, Transaction
 from chalicelib.engine.settle import Move, Result, settle
@@ -31,7 +32,8 @@ LANES = {Style.STARTED: Lane.LAUNCH, Style.INLINE: Lane.WORK}
 
 @dataclass(slots=True)
 class Batch:
-    """What one batch found: whom to hand out, who has ended, and which runs to tell of a stop."""
+    """What one batch found: whom to hand out, who has ended, which runs to tell of a stop, and which of
+    them are asked for the first time."""
 
     looked_at: int = 0
     lateness_ms: int = 0
@@ -40,6 +42,7 @@ class Batch:
     late: list[HandedOut] = field(default_factory=list)
     over: list[Result] = field(default_factory=list)
     stopping: list[str] = field(default_factory=list)
+    asked: list[Instance] = field(default_factory=list)
 
     @property
     def sent(self) -> int:
@@ -51,12 +54,15 @@ def hand_out(engine: Engine, limit: int) -> Batch:
     batch = engine.store.transact(lambda tx: _look_at_due(engine, tx, limit))
     if batch.stopping:
         engine.stops.notify(batch.stopping)
+    for one in batch.asked:
+        for fact in stop_requested(one, None, engine.clock.now_ms()):
+            engine.listener(fact)
     for lane in Lane:
         together = [one for its, one in batch.handed if its is lane]
         if together:
             engine.queue.send(lane, together)
-    for lane, one in batch.alone:
-        engine.queue.send(lane, [one])
+    for lane, alone in batch.alone:
+        engine.queue.send(lane, [alone])
     if batch.late:
         engine.queue.send(Lane.CHECK, batch.late)
     settle(engine, batch.over)
@@ -143,6 +149,8 @@ def _looked_at(instance: Instance, way: _Way | None, now_ms: int, batch: Batch) 
     asked = _asked_to_stop(instance, now_ms)
     if asked.stop is not None:
         batch.stopping.append(asked.id)
+    if asked is not instance:
+        batch.asked.append(asked)
     lease_ms = asked.claim.lease_ms
     if lease_ms is not None and lease_ms > now_ms:
         return replace(asked, wake_ms=_while_held(asked, lease_ms, now_ms), version=_next(instance))

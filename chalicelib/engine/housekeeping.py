@@ -93,7 +93,11 @@ def _round(engine: Engine, budget: Budget, after: str, now_ms: int) -> str | Non
             except NoondayError:
                 raise
             except Exception as error:  # noqa: BLE001  one job must not keep the others from being purged
-                engine.listener(PurgeSetAside(now_ms, job.id, f"{type(error).__name__}: {error}"))
+                text = f"{type(error).__name__}: {error}"
+                aside = PurgeSetAside(
+                    at_ms=now_ms, job_id=job.id, job=job.name, owner=job.owner, error=text
+                )
+                engine.listener(aside)
                 done = True
             if not done:
                 return after

@@ -6,11 +6,14 @@ import json
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from contextvars import copy_context
 from dataclasses import replace
 
 from chalicelib.engine.claim import LEASE_MS, claim
 from chalicelib.engine.consequences import ENGINE
 from chalicelib.engine.engine import Engine
+from chalicelib.engine.moved import Moved
+from chalicelib.engine.narration import tell
 from chalicelib.engine.outcomes import Dropped, RunTaken, Stopped
 from chalicelib.engine.ports import HandedOut, Transaction
 from chalicelib.engine.settle import result_of, settle
@@ -26,7 +29,7 @@ RENEW_SECONDS = 20.0
 def run_inline(engine: Engine, handed: HandedOut) -> None:
     """Claim the run, do its work under a lease, settle. A run that moved meanwhile is dropped."""
     for mine in claim(engine, [handed]):
-        control = RunControl(engine, mine.instance)
+        control = RunControl(engine, mine.instance, mine.request.job_name)
         with control:
             outcome = engine.targets.run(mine.request, control)
         if isinstance(outcome, Dropped) and control.stopping and not control.lost:
@@ -41,8 +44,9 @@ class RunControl:
     when the run's time is over. ``lost``: the claim is no longer ours, which counts as a stop.
     """
 
-    def __init__(self, engine: Engine, instance: Instance) -> None:
+    def __init__(self, engine: Engine, instance: Instance, job_name: str) -> None:
         self._engine = engine
+        self._names = {instance.job_id: job_name}
         self._id = instance.id
         self._run = instance.run
         self._epoch = instance.claim.epoch
@@ -53,7 +57,13 @@ class RunControl:
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._cancels: list[Callable[[], None]] = []
-        self._thread = threading.Thread(target=self._keep, name=f"lease-{self._id}", daemon=True)
+        # What it tells belongs to the same invocation.
+        self._thread = threading.Thread(
+            target=copy_context().run,
+            args=(self._keep,),
+            name=f"lease-{self._id}",
+            daemon=True,
+        )
         if instance.stop is not None:
             self._stop.set()
 
@@ -130,7 +140,7 @@ class RunControl:
         Reads the stop request in the same breath, and makes one when the run's time is over.
         """
 
-        def unit(tx: Transaction) -> Instance | None:
+        def unit(tx: Transaction) -> Moved | None:
             now = self._engine.clock.now_ms()
             [present] = tx.lock_instances([self._id])
             if not self._is_ours(present):
@@ -141,13 +151,15 @@ class RunControl:
                 after = replace(after, version=present.version + 1)
             after = _leased(after, now)
             tx.save_instances([after])
-            return after
+            return Moved(present, after)
 
-        after = self._engine.store.transact(unit)
-        self._lost = after is None
-        if after is None or after.stop is not None:
+        moved = self._engine.store.transact(unit)
+        self._lost = moved is None
+        if moved is not None:
+            tell(self._engine, [moved], self._names)
+        if moved is None or moved.after.stop is not None:
             self._request_stop()
-        return after is not None
+        return moved is not None
 
     def _is_ours(self, present: Instance) -> bool:
         same = present.run == self._run and present.claim.epoch == self._epoch

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 
 from chalicelib.engine.consequences import ENGINE, write_disposition
 from chalicelib.engine.disposition import Disposition, armed, dispose
 from chalicelib.engine.engine import Engine
-from chalicelib.engine.facts import JobSetAside, OverQuota
+from chalicelib.engine.facts import Fact, JobSetAside, OverQuota, TimesSkipped
+from chalicelib.engine.narration import commanded
 from chalicelib.engine.ports import Transaction
 from chalicelib.model.event import Event
 from chalicelib.model.identity import instance_id
@@ -25,12 +26,11 @@ LONGEST_ASIDE_MS = 3_600_000
 
 @dataclass(frozen=True, slots=True)
 class Materialised:
-    """One batch: how many jobs were looked at, how late the oldest was, and what was set aside."""
+    """One batch: how many jobs were looked at, how late the oldest was, and what there is to tell."""
 
     jobs: int
     lateness_ms: int
-    set_aside: Sequence[JobSetAside]
-    over_quota: Sequence[OverQuota] = ()
+    facts: Sequence[Fact] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,19 +55,18 @@ def materialise(engine: Engine, limit: int) -> Materialised:
 
     def unit(tx: Transaction) -> Materialised:
         if tx.share_pause() is not None:
-            return Materialised(0, 0, ())
+            return Materialised(0, 0)
         now = engine.clock.now_ms()
         owners = tx.lock_due_owners(now, limit, patient=next(attempts) == 0)
         # Whose owner has a job due only since then has its turn in the next batch.
         due = [job for job in tx.lock_due_jobs(now, limit) if job.owner in owners]
         turns = [_turn(engine, job, now) for job in sorted(due, key=_place)]
-        over = _write(engine, tx, turns, now)
+        written = _write(engine, tx, turns, now)
         lateness = max((now - (job.wake_ms or now) for job in due), default=0)
-        aside = [turn.set_aside for turn in turns if turn.set_aside is not None]
-        return Materialised(len(due), lateness, aside, over)
+        return Materialised(len(due), lateness, [*_told(turns), *_skipped(written, now)])
 
     batch = engine.store.transact(unit)
-    for fact in (*batch.set_aside, *batch.over_quota):
+    for fact in batch.facts:
         engine.listener(fact)
     return batch
 
@@ -80,7 +79,7 @@ def _place(job: Job) -> str:
 
 def _write(
     engine: Engine, tx: Transaction, turns: Sequence[_Turn], now_ms: int
-) -> Sequence[OverQuota]:
+) -> Sequence[Disposition]:
     if not turns:
         return ()
     settled = [Disposition(turn.job, turn.instances, turn.skipped) for turn in turns]
@@ -91,15 +90,34 @@ def _write(
         if turn.resumed_since_ms is not None:
             tx.release_instances(turn.job.id, now_ms, turn.resumed_since_ms, now_ms)
             tx.wake_backfills_of(turn.job.id, now_ms)
-    return _over_quota(written, now_ms)
+    return written
 
 
-def _over_quota(written: Sequence[Disposition], now_ms: int) -> Sequence[OverQuota]:
-    """Of which owners something was skipped for want of room, and of how many of their jobs."""
+def _told(turns: Sequence[_Turn]) -> Iterator[Fact]:
+    for turn in turns:
+        if turn.set_aside is not None:
+            yield turn.set_aside
+        yield from (commanded(event, turn.job.name) for event in turn.events)
+
+
+def _skipped(written: Sequence[Disposition], now_ms: int) -> Iterator[Fact]:
+    """The ranges, and of which owners something was skipped for want of room, of how many of their jobs."""
+    for one in written:
+        for skip in one.skipped:
+            yield TimesSkipped(
+                at_ms=now_ms,
+                job_id=one.job.id,
+                job=one.job.name,
+                owner=one.job.owner,
+                reason=skip.reason,
+                from_ms=skip.from_ms,
+                to_ms=skip.to_ms,
+            )
     owners = Counter(
         one.job.owner for one in written if any(skip.reason == Reason.QUOTA for skip in one.skipped)
     )
-    return [OverQuota(now_ms, owner, jobs) for owner, jobs in sorted(owners.items())]
+    for owner, jobs in sorted(owners.items()):
+        yield OverQuota(at_ms=now_ms, owner=owner, jobs=jobs)
 
 
 def _turn(engine: Engine, job: Job, now_ms: int) -> _Turn:
@@ -142,7 +160,14 @@ def _resumed(engine: Engine, job: Job, now_ms: int) -> _Turn:
 def _set_aside(job: Job, error: Exception, now_ms: int) -> _Turn:
     wait_ms = min(SET_ASIDE_MS << min(job.failures, 10), LONGEST_ASIDE_MS)
     text = f"{type(error).__name__}: {error}"
-    aside = JobSetAside(now_ms, job.id, text, now_ms + wait_ms)
+    aside = JobSetAside(
+        at_ms=now_ms,
+        job_id=job.id,
+        job=job.name,
+        owner=job.owner,
+        error=text,
+        again_ms=now_ms + wait_ms,
+    )
     later = replace(job, failures=job.failures + 1, wake_ms=now_ms + wait_ms)
     return _Turn(later, set_aside=aside)
 

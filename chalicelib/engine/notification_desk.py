@@ -74,7 +74,7 @@ def redeliver(
         return _views(tx, [after])[0]
 
     view = engine.store.transact(unit)
-    _announce(engine, "REDELIVER", view.notification, principal)
+    _announce(engine, "REDELIVER", view, principal)
     return view
 
 
@@ -98,7 +98,7 @@ def try_channels(engine: Engine, principal: Principal, job_ref: str) -> Sequence
         return [NotificationView(one, job.name) for one in rows]
 
     views = engine.store.transact(unit)
-    _announce(engine, "NOTIFY_TEST", views[0].notification, principal)
+    _announce(engine, "NOTIFY_TEST", views[0], principal)
     return views
 
 
@@ -116,9 +116,20 @@ def _views(reader: Reader, rows: Sequence[Notification]) -> Sequence[Notificatio
     return [NotificationView(row, names.get(row.job_id, "")) for row in rows]
 
 
-def _announce(engine: Engine, verb: str, one: Notification, principal: Principal) -> None:
+def _announce(engine: Engine, verb: str, view: NotificationView, principal: Principal) -> None:
     now = engine.clock.now_ms()
-    engine.listener(Commanded(now, verb, one.job_id, one.instance_id, principal.name))
+    one = view.notification
+    engine.listener(
+        Commanded(
+            at_ms=now,
+            verb=verb,
+            actor=principal.name,
+            job_id=one.job_id,
+            job=view.job_name,
+            owner=one.owner,
+            instance_id=one.instance_id,
+        )
+    )
     ring(engine, [now], arms=False)
 
 

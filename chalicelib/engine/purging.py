@@ -137,7 +137,7 @@ def _purge(
 
     done = engine.store.transact(unit)
     if done.purged:
-        engine.listener(Purged(now_ms, job_id, done.purged))
+        engine.listener(Purged(at_ms=now_ms, job_id=job_id, instances=done.purged))
     _forget_files(engine, done.tokens)
     return done.next_ms
 

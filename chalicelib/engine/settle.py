@@ -6,12 +6,14 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from chalicelib.engine import consequences
 from chalicelib.engine.callbacks import handed_over, heartbeat_ms, next_look_ms
 from chalicelib.engine.completion import Followed, follow, retried
 from chalicelib.engine.consequences import ENGINE, follow_up, frees, groups_of
 from chalicelib.engine.engine import Engine
-from chalicelib.engine.facts import RunMoved
+from chalicelib.engine.facts import Commanded
 from chalicelib.engine.moved import Moved
+from chalicelib.engine.narration import tell
 from chalicelib.engine.outcomes import Outcome
 from chalicelib.engine.ports import Transaction
 from chalicelib.engine.wakeups import ring
@@ -22,6 +24,7 @@ from chalicelib.model.instants import parse_duration
 from chalicelib.model.job import Job, read_definition
 from chalicelib.model.states import TERMINAL, InstanceState, JobState, Reason
 
+_Further = consequences.Followed
 Move = Callable[[Instance, int], Followed]
 """What follows for an instance at that time."""
 
@@ -53,7 +56,7 @@ def settle(engine: Engine, results: Sequence[Result]) -> Sequence[Instance]:
     if not results:
         return ()
 
-    def unit(tx: Transaction) -> tuple[Sequence[Moved], bool]:
+    def unit(tx: Transaction) -> tuple[Sequence[Moved], Mapping[str, Job], _Further]:
         now = engine.clock.now_ms()
         jobs, present = _locked(tx, results)
         definitions = tx.definitions({(seen.job_id, seen.revision) for seen in present.values()})
@@ -71,10 +74,10 @@ def settle(engine: Engine, results: Sequence[Result]) -> Sequence[Instance]:
             moved = _moved(before, followed, policies, now)
             if moved.after is not before:
                 moves.append(moved)
-        return moves, write_moves(engine, tx, jobs, moves, now)
+        return moves, jobs, write_moves(engine, tx, jobs, moves, now)
 
-    moves, due = engine.store.transact(unit)
-    announce(engine, moves, due=due)
+    moves, jobs, further = engine.store.transact(unit)
+    announce(engine, moves, jobs, further)
     return [moved.after for moved in moves]
 
 
@@ -105,13 +108,10 @@ def _waits_on(refused: Instance, policies: Policies) -> Instance:
 
 def write_moves(
     engine: Engine, tx: Transaction, jobs: Mapping[str, Job], moves: Sequence[Moved], now_ms: int
-) -> bool:
-    """Archive what a retry superseded, save, record, and do what follows. Groups and jobs are locked.
-
-    Returns whether something else is due now.
-    """
+) -> _Further:
+    """Archive what a retry superseded, save, record, and do what follows. Groups and jobs are locked."""
     if not moves:
-        return False
+        return _Further()
     superseded = [moved.superseded for moved in moves if moved.superseded is not None]
     if superseded:
         tx.archive_runs(superseded)
@@ -120,16 +120,25 @@ def write_moves(
     return follow_up(engine, tx, jobs, moves, now_ms)
 
 
-def announce(engine: Engine, moves: Sequence[Moved], *, due: bool = False) -> None:
-    """After the commit: tell, and ask for a look at whatever is due soon. ``due``: something is now."""
+def announce(
+    engine: Engine, moves: Sequence[Moved], jobs: Mapping[str, Job], further: _Further
+) -> None:
+    """After the commit: tell, and ask for a look at whatever is due soon."""
     now = engine.clock.now_ms()
-    for moved in moves:
-        told = moved.superseded or moved.after
+    tell(engine, moves, {key: job.name for key, job in jobs.items()})
+    for job in further.suspended:
         engine.listener(
-            RunMoved(now, told.job_id, told.id, told.run, told.state, told.reason, told.error)
+            Commanded(
+                at_ms=now,
+                verb="SUSPEND",
+                actor=ENGINE,
+                job_id=job.id,
+                job=job.name,
+                owner=job.owner,
+            )
         )
     # An end frees a slot, or has something to be told: both are for a sweep that comes at once.
-    freed = due or any(frees(moved.before, moved.after) or moved.ends for moved in moves)
+    freed = further.due or any(frees(moved.before, moved.after) or moved.ends for moved in moves)
     wakes = [*(moved.after.wake_ms for moved in moves), now if freed else None]
     ring(engine, wakes, arms=False)
 

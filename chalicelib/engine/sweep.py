@@ -47,7 +47,7 @@ def _sweep_what_is_due(
     before_ms = max(arm_until_ms, now + 1)
     wakes = engine.store.read(lambda reader: reader.next_wakes(before_ms))
     if wakes.earliest is None or wakes.earliest > now:
-        return Swept(now, 0, 0, 0, 0), wakes.earliest
+        return Swept(at_ms=now, jobs=0, instances=0, handed_out=0, lateness_ms=0), wakes.earliest
     swept = _sweep(engine, _Due(wakes, now), seconds_left)
     engine.listener(swept)
     return swept, engine.store.read(lambda reader: reader.next_wakes(before_ms)).earliest
@@ -83,7 +83,13 @@ def _sweep(engine: Engine, due: _Due, seconds_left: float) -> Swept:
         if handed.looked_at < BATCH or engine.clock.now_ms() >= stop_ms:
             break
     _tell(engine, due, stop_ms)
-    return Swept(engine.clock.now_ms(), jobs, instances, handed_out, lateness)
+    return Swept(
+        at_ms=engine.clock.now_ms(),
+        jobs=jobs,
+        instances=instances,
+        handed_out=handed_out,
+        lateness_ms=lateness,
+    )
 
 
 def _tell(engine: Engine, due: _Due, stop_ms: int) -> None:

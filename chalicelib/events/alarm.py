@@ -6,6 +6,9 @@ from collections.abc import Iterable
 from typing import Any, Protocol
 
 from chalicelib.engine.engine import Engine
+
+
+from chalicelib.engine.facts import Swept
 from chalicelib.engine.sweep import sweep_minute, sweep_second
 from chalicelib.engine.wakeups import next_minute
 from chalicelib.events.records import Record, answer, read_all
@@ -28,19 +31,10 @@ class Context(Protocol):
 
 def minute_hand(context: Context) -> None:
     engine = noonday().engine
-    until = _longest(engine)
     began_ms = engine.clock.now_ms()
+    until = _longest(engine)
     swept = sweep_minute(engine, arm_until_ms=until, seconds_left=_seconds_left(context))
-    noonday().log.measured(
-        {
-            "Sweeps": 1,
-            "SweepDuration": engine.clock.now_ms() - began_ms,
-            "Lateness": swept.lateness_ms,
-            "SweptJobs": swept.jobs,
-            "SweptInstances": swept.instances,
-            "HandedOut": swept.handed_out,
-        }
-    )
+    _measured(swept, began_ms, "minute")
 
 
 def second_hand(records: Iterable[Record], context: Context) -> dict[str, Any]:
@@ -50,18 +44,35 @@ def second_hand(records: Iterable[Record], context: Context) -> dict[str, Any]:
     """
     wake_ups, unread = read_all(records, read_wake_up)
     if wake_ups:
+        engine = noonday().engine
         until = max(wake_up.arm_until_ms for wake_up in wake_ups)
-        until = min(
-            until, _longest(noonday().engine)
-        )  # else a forged one begins a chain without end
+        until = min(until, _longest(engine))  # else a forged one begins a chain without end
         _wait_for(min(wake_up.at_ms for wake_up in wake_ups))
-        sweep_second(noonday().engine, arm_until_ms=until, seconds_left=_seconds_left(context))
+        began_ms = engine.clock.now_ms()
+        late = [max(began_ms - wake_up.at_ms, 0) for wake_up in wake_ups]
+        noonday().log.measured({"QueueDelay": late}, Lane="wake")
+        swept = sweep_second(engine, arm_until_ms=until, seconds_left=_seconds_left(context))
+        _measured(swept, began_ms, "second")
     return answer(unread)
 
 
 def _longest(engine: Engine) -> int:
     """Until when anything may be armed now."""
     return next_minute(engine.clock.now_ms()) + LATE_MS
+
+
+def _measured(swept: Swept, began_ms: int, hand: str) -> None:
+    noonday().log.measured(
+        {
+            "Sweeps": 1,
+            "SweepDuration": noonday().engine.clock.now_ms() - began_ms,
+            "Lateness": swept.lateness_ms,
+            "SweptJobs": swept.jobs,
+            "SweptInstances": swept.instances,
+            "HandedOut": swept.handed_out,
+        },
+        Hand=hand,
+    )
 
 
 def _wait_for(at_ms: int) -> None:

@@ -8,21 +8,21 @@ from typing import Any
 from chalicelib.engine.checking import check_waiting
 from chalicelib.engine.inline import run_inline
 from chalicelib.engine.launch import launch_started
-from chalicelib.events.records import Record, answer, read_all
-from chalicelib.notifications.messages import read_handed_out
+from chalicelib.engine.ports import Lane
+from chalicelib.events.records import Record, answer, read_handed
 from chalicelib.wiring import noonday
 
 
 def launch(records: Iterable[Record]) -> dict[str, Any]:
     """Started kinds: all that came together is one batch."""
-    read, unread = read_all(records, read_handed_out)
+    read, unread = read_handed(records, Lane.LAUNCH)
     launch_started(noonday().engine, [one for together in read for one in together])
     return answer(unread)
 
 
 def work(records: Iterable[Record]) -> dict[str, Any]:
     """Inline kinds: the call is the work, one after the other."""
-    read, unread = read_all(records, read_handed_out)
+    read, unread = read_handed(records, Lane.WORK)
     for together in read:
         for one in together:
             run_inline(noonday().engine, one)
@@ -31,7 +31,7 @@ def work(records: Iterable[Record]) -> dict[str, Any]:
 
 def check(records: Iterable[Record]) -> dict[str, Any]:
     """Prerequisites, a message at a time: what travels apart is not to delay others."""
-    read, unread = read_all(records, read_handed_out)
+    read, unread = read_handed(records, Lane.CHECK)
     for together in read:
         check_waiting(noonday().engine, together)
     return answer(unread)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol, TypeVar
 
+from chalicelib.engine.ports import HandedOut, Lane
+from chalicelib.notifications.clock import wall_ms
+from chalicelib.notifications.messages import read_handed_out
 from chalicelib.wiring import noonday
 
 T = TypeVar("T")
@@ -14,6 +17,20 @@ class Record(Protocol):
     body: str
 
     def to_dict(self) -> dict[str, Any]: ...
+
+
+def read_handed(records: Iterable[Record], lane: Lane) -> tuple[list[list[HandedOut]], list[str]]:
+    """What was handed out in a lane; how long it took to come here is measured."""
+    received = list(records)
+    delays = [delay for record in received if (delay := _delay_ms(record)) is not None]
+    noonday().log.measured({"QueueDelay": delays}, Lane=lane.value)
+    return read_all(received, read_handed_out)
+
+
+def _delay_ms(record: Record) -> int | None:
+    """By the queue's clock and this machine's, which AWS keeps together."""
+    sent = str(record.to_dict().get("attributes", {}).get("SentTimestamp", ""))
+    return max(wall_ms() - int(sent), 0) if sent.isdecimal() else None
 
 
 def read_all(records: Iterable[Record], read: Callable[[str], T]) -> tuple[list[T], list[str]]:

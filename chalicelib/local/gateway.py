@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import threading
-import time
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -13,11 +12,11 @@ from urllib.parse import parse_qs, urlsplit
 from chalice.app import Chalice, Request, Response
 
 from chalicelib.api.problems import TooLarge, document_of, headers_of, refusal
+from chalicelib.events.tracing import HEADER
 from chalicelib.local.context import EventContext
 from chalicelib.local.http_message import HttpRequest
 from chalicelib.local.http_server import HttpResponse
 from chalicelib.model.errors import Malformed, NoondayError, NotFound
-from chalicelib.notifications.log import JsonLog
 
 MAX_PARAMETERS = 200
 
@@ -77,10 +76,9 @@ def _variables(pattern: list[str], parts: list[str]) -> dict[str, str] | None:
 class Gateway:
     """Answers HTTP requests by the app."""
 
-    def __init__(self, app: Chalice, log: JsonLog) -> None:
+    def __init__(self, app: Chalice) -> None:
         app.__class__ = ThreadedChalice
         self._app = app
-        self._log = log
         self._methods = {path: frozenset(entries) for path, entries in app.routes.items()}
         self._routes = Routes(self._methods)
 
@@ -88,23 +86,15 @@ class Gateway:
         try:
             event = self._event(request)
         except NoondayError as error:
-            return _response(refusal(error).to_dict())
-        return self._answered(request, event)
+            response = refusal(error)
+            response.headers[HEADER] = EventContext("api", limit_s=29).aws_request_id
+            return _response(response.to_dict())
+        return self._answered(event)
 
-    def _answered(self, request: HttpRequest, event: dict[str, Any]) -> HttpResponse:
-        began = time.perf_counter()
+    def _answered(self, event: dict[str, Any]) -> HttpResponse:
         context = EventContext("api", limit_s=29)
         event["requestContext"]["requestId"] = context.aws_request_id
-        response = _response(self._app(event, context))
-        self._log.line(
-            "debug",
-            "Request",
-            method=request.method,
-            path=event["path"],
-            status=response.status,
-            ms=round((time.perf_counter() - began) * 1000, 2),
-        )
-        return response
+        return _response(self._app(event, context))
 
     def _event(self, request: HttpRequest) -> dict[str, Any]:
         """The event of a REST API's proxy integration, version 1.0."""

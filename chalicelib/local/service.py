@@ -119,7 +119,7 @@ def build(settings: Settings, options: Options, listener: socket.socket, app: An
         pause(noonday.engine, Principal(PRINCIPAL, admin=True), reason=options.pause)
     wiring.provide(lambda: noonday)
     api.prepare()
-    gateway = Gateway(app, log)
+    gateway = Gateway(app)
     service = Service(noonday, queues, alarm, HttpServer(listener, gateway.handle, refuse))
     if isinstance(clock, ManualClock):
         clock.attach(service)

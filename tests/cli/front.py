@@ -158,7 +158,7 @@ class App(Gateway):
         event = self._event(inside)
         event["requestContext"]["accountId"] = ACCOUNT
         event["requestContext"]["identity"]["userArn"] = known.arn
-        return self._answered(inside, event)
+        return self._answered(event)
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -349,7 +349,7 @@ def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
         log = JsonLog(file, "info", clock.now_ms)
         noonday = wiring.compose(read_settings(environ), store, clock, transport, log)
         wiring.provide(lambda: noonday)
-        with serving(Front(KEYS, App(app, log))) as front:
+        with serving(Front(KEYS, App(app))) as front:
             for setting in (("url", front.url), ("auth", "iam"), ("region", REGION)):
                 assert main(["config", "set", *setting]) == 0
 

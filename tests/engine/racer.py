@@ -26,7 +26,7 @@ from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 from chalicelib.engine.commands import trigger
-from chalicelib.engine.facts import Fact, RunMoved
+from chalicelib.engine.facts import Fact, InstanceHeld
 from chalicelib.engine.handout import hand_out
 from chalicelib.engine.outcomes import Dropped, Outcome, RunTaken, Succeeded
 from chalicelib.engine.ports import Control, LaunchRequest, Store
@@ -121,7 +121,7 @@ class Waits:
     count: int = 0
 
     def __call__(self, fact: Fact) -> None:
-        self.count += isinstance(fact, RunMoved) and fact.reason in WAITS
+        self.count += isinstance(fact, InstanceHeld) and fact.reason in WAITS
 
 
 class Racer:

@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.engine import commands
 from chalicelib.engine.announcing import Announced, end_announced
-from chalicelib.engine.facts import EndAnnounced
+from chalicelib.engine.facts import EndAnnounced, EventIgnored
 from chalicelib.engine.launch import launch_started
 from chalicelib.engine.outcomes import Failed, Launched, Pending, Running, Succeeded
 from chalicelib.engine.ports import LaunchRequest, Store
@@ -176,6 +176,7 @@ def test_what_is_nobodys_is_nothing(scene: Scene, announced: Announced) -> None:
     assert end_announced(scene.world.engine, SOURCE, announced) == 0
     assert not scene.world.queue.messages
     assert not [fact for fact in scene.world.facts if isinstance(fact, EndAnnounced)]
+    assert isinstance(scene.world.facts[-1], EventIgnored)
 
 
 def test_inline_work_is_left_to_whoever_does_it(world: World) -> None:

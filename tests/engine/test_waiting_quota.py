@@ -94,7 +94,7 @@ def test_what_a_schedule_makes_beyond_the_limit_is_on_record(
     sweep(world)
     assert waiting(store) == 3
     assert_accounted(store, job.id, nominal(world))
-    assert OverQuota(world.clock.now, "red", 1) in world.facts
+    assert OverQuota(at_ms=world.clock.now, owner="red", jobs=1) in world.facts
     told = why_job(world.engine, ADMIN, job.id).lately
     assert any("quota" in line and "noonday backfill create a --from" in line for line in told)
     asked = history.Asked(from_ms=NOON, to_ms=world.clock.now + 1)

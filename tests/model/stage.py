@@ -162,7 +162,7 @@ class Stage:
         self.world.engine = engine
         register_token(engine, TOKEN, TESTER, admin=True)
         wiring.provide(lambda: self.noonday)
-        self._gateway = Gateway(app, lines)
+        self._gateway = Gateway(app)
 
     @property
     def now(self) -> int:

@@ -42,7 +42,7 @@ def data_arrived(
     if woken:
         ring(engine, [now], arms=False)
     shown = data[0] if len(data) == 1 else f"{len(data)} paths"
-    engine.listener(DataArrived(now, principal.name, shown, woken))
+    engine.listener(DataArrived(at_ms=now, actor=principal.name, data=shown, woken=woken))
     return woken
 
 

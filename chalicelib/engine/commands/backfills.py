@@ -15,7 +15,7 @@ from chalicelib.engine.backfilling import backfill_event
 from chalicelib.engine.commands.backfill_wishes import Checked, Wish, check_wish
 from chalicelib.engine.commands.settling import settle_span
 from chalicelib.engine.completion import ended
-from chalicelib.engine.consequences import groups_of
+from chalicelib.engine.consequences import Followed, groups_of
 from chalicelib.engine.disposition import dispose
 from chalicelib.engine.engine import Engine
 from chalicelib.engine.facts import Commanded
@@ -118,7 +118,7 @@ def create_backfill(
 
     view = transact_once(engine, principal, once, unit)
     if isinstance(view, BackfillView):
-        _announce(engine, "BACKFILL", view.backfill, principal)
+        _announce(engine, "BACKFILL", view.backfill, view.job.name, principal)
     return view
 
 
@@ -138,7 +138,7 @@ def cancel_backfill(
         WrongState: it is completed.
     """
 
-    def unit(tx: Transaction) -> tuple[BackfillView, Sequence[Moved]]:
+    def unit(tx: Transaction) -> tuple[BackfillView, Sequence[Moved], Followed]:
         now = engine.clock.now_ms()
         seen = find_backfill(tx, principal, backfill_id)
         require(principal, seen.owner, Role.OPERATOR)
@@ -153,14 +153,14 @@ def cancel_backfill(
             tx.save_backfill(after)
             verb = "BACKFILL_CANCEL"
             tx.insert_events([backfill_event(engine, after, verb, principal.name, now, reason)])
-        write_moves(engine, tx, {job.id: job}, moves, now)
+        further = write_moves(engine, tx, {job.id: job}, moves, now)
         counts = tx.backfill_counts([backfill_id])[backfill_id]
-        return BackfillView(after, job, counts), moves
+        return BackfillView(after, job, counts), moves, further
 
-    view, moves = engine.store.transact(unit)
+    view, moves, further = engine.store.transact(unit)
     engine.stops.notify([moved.after.id for moved in moves if moved.after.stop is not None])
-    announce(engine, moves)
-    _announce(engine, "BACKFILL_CANCEL", view.backfill, principal)
+    _announce(engine, "BACKFILL_CANCEL", view.backfill, view.job.name, principal)
+    announce(engine, moves, {view.job.id: view.job}, further)
     return view
 
 
@@ -223,7 +223,19 @@ def _stop(
     return request_stop(one, StopKind.KILL, principal.name, reason, now_ms)
 
 
-def _announce(engine: Engine, verb: str, backfill: Backfill, principal: Principal) -> None:
+def _announce(
+    engine: Engine, verb: str, backfill: Backfill, job: str, principal: Principal
+) -> None:
     now = engine.clock.now_ms()
-    engine.listener(Commanded(now, verb, backfill.job_id, None, principal.name))
+    engine.listener(
+        Commanded(
+            at_ms=now,
+            verb=verb,
+            actor=principal.name,
+            job_id=backfill.job_id,
+            job=job,
+            owner=backfill.owner,
+            subject=f"backfill {backfill.id}",
+        )
+    )
     ring(engine, [now], arms=True)

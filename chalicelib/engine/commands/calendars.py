@@ -8,10 +8,9 @@ from dataclasses import dataclass, replace
 
 from chalicelib.engine.access import choose_owner, require
 from chalicelib.engine.commands.naming import MOST_JOBS
-from chalicelib.engine.commands.settling import settle_span, stamped
+from chalicelib.engine.commands.settling import of_job, settle_span, stamped
 from chalicelib.engine.disposition import armed
 from chalicelib.engine.engine import Engine
-from chalicelib.engine.facts import Commanded
 from chalicelib.engine.ports import Transaction
 from chalicelib.engine.quotas import lock_owner
 from chalicelib.engine.wakeups import ring
@@ -107,7 +106,7 @@ def set_calendar(
 
     result = engine.store.transact(unit)
     for job in result.jobs:
-        engine.listener(Commanded(engine.clock.now_ms(), VERB, job.id, None, principal.name))
+        engine.listener(of_job(job, VERB, principal, engine.clock.now_ms()))
     ring(engine, result.wakes, arms=True)
     return result
 

@@ -13,6 +13,7 @@ from chalicelib.engine.disposition import new_instance, timetable_of
 from chalicelib.engine.engine import Engine
 from chalicelib.engine.facts import Commanded
 from chalicelib.engine.moved import Moved
+from chalicelib.engine.narration import tell
 from chalicelib.engine.once import Once, transact_once
 from chalicelib.engine.ports import Remembered, Transaction
 from chalicelib.engine.quotas import check_waiting, lock_owner
@@ -85,7 +86,7 @@ def trigger(  # noqa: PLR0913 - all that a person may ask of one
 
     view = transact_once(engine, principal, once, unit)
     if isinstance(view, InstanceView):
-        _announce(engine, "TRIGGER", view.instance, principal)
+        _announce(engine, "TRIGGER", view, principal)
     return view
 
 
@@ -217,7 +218,7 @@ Effect = Callable[[Transaction, Job, Instance, int], Instance]
 def _execute(engine: Engine, asked: _Asked, effect: Effect) -> InstanceView:
     """Lock the job, then the instance; the same value from ``effect`` means that nothing is to do."""
 
-    def unit(tx: Transaction) -> tuple[InstanceView, bool]:
+    def unit(tx: Transaction) -> tuple[InstanceView, Moved]:
         now = engine.clock.now_ms()
         seen = find_instance(tx, asked.principal, asked.instance_id)
         require(asked.principal, seen.owner, Role.OPERATOR)
@@ -234,19 +235,36 @@ def _execute(engine: Engine, asked: _Asked, effect: Effect) -> InstanceView:
             follow_up(engine, tx, {job.id: job}, [Moved(before, after)], now)
         runs = tx.runs([after.id]) if after.run > 1 else {}
         view = InstanceView(after, job.name, runs.get(after.id, ()), tx.pause())
-        return view, after is not before
+        return view, Moved(before, after)
 
     view, moved = engine.store.transact(unit)
-    if moved:
+    if moved.after is not moved.before:
         engine.stops.notify([asked.instance_id])
-        _announce(engine, asked.verb, view.instance, asked.principal)
+        _announce(engine, asked.verb, view, asked.principal)
+        tell(engine, [moved], {moved.after.job_id: view.job_name})
     return view
 
 
-def _announce(engine: Engine, verb: str, instance: Instance, principal: Principal) -> None:
+def _announce(engine: Engine, verb: str, view: InstanceView, principal: Principal) -> None:
     now = engine.clock.now_ms()
-    engine.listener(Commanded(now, verb, instance.job_id, instance.id, principal.name))
+    engine.listener(of_instance(view.instance, view.job_name, verb, principal, now))
     ring(engine, [now], arms=False)
+
+
+def of_instance(
+    instance: Instance, job: str, verb: str, principal: Principal, now_ms: int
+) -> Commanded:
+    return Commanded(
+        at_ms=now_ms,
+        verb=verb,
+        actor=principal.name,
+        job_id=instance.job_id,
+        job=job,
+        owner=instance.owner,
+        instance_id=instance.id,
+        nominal_ms=instance.nominal_ms,
+        run=instance.run,
+    )
 
 
 def instance_event(

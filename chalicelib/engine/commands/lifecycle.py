@@ -198,9 +198,9 @@ def delete(
     def effect(tx: Transaction, job: Job, now: int) -> Changed:
         skip_waiting(tx, job, now, Reason.JOB_DELETED)
         tx.cancel_backfills_of(job.id, now, Reason.JOB_DELETED)
-        stopped = _stop_runs(engine, tx, principal, job, now, reason) if kill else ()
+        asked = _stop_runs(engine, tx, principal, job, now, reason) if kill else ()
         gone = replace(job, suspension=None)
-        return Changed(gone, (now,), stopped=stopped)
+        return Changed(gone, (now,), asked=asked)
 
     command = Command(principal, JobEvent.DELETE, job_ref, Role.OWNER, reason, if_match)
     return execute(engine, command, effect)
@@ -208,7 +208,7 @@ def delete(
 
 def _stop_runs(
     engine: Engine, tx: Transaction, principal: Principal, job: Job, now: int, reason: str | None
-) -> tuple[str, ...]:
+) -> Sequence[Moved]:
     running = tx.lock_instances(tx.active_instances(job.id))
     asked = [
         Moved(one, request_stop(one, StopKind.KILL, principal.name, reason, now))
@@ -217,4 +217,4 @@ def _stop_runs(
     ]
     tx.save_instances([moved.after for moved in asked])
     follow_up(engine, tx, {job.id: job}, asked, now)
-    return tuple(moved.after.id for moved in asked)
+    return asked

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field, replace
 
 from chalicelib.engine.commands.choosing import Choice, Chosen, Verb, choose, pages
 from chalicelib.engine.commands.instance_effects import killed, run_again, skipped
-from chalicelib.engine.commands.instances import ignoring, instance_event
+from chalicelib.engine.commands.instances import ignoring, instance_event, of_instance
 from chalicelib.engine.consequences import follow_up, groups_of
 from chalicelib.engine.engine import Engine
-from chalicelib.engine.facts import Commanded
 from chalicelib.engine.moved import Moved
+from chalicelib.engine.narration import tell
 from chalicelib.engine.ports import Reader, Transaction
 from chalicelib.engine.quotas import rooms
 from chalicelib.engine.views import InstanceView
@@ -156,6 +156,7 @@ class _Task:
 @dataclass(slots=True)
 class _Outcome:
     moves: list[Moved] = field(default_factory=list)
+    names: Mapping[str, str] = field(default_factory=dict)
     already: int = 0
     moved: int = 0
     refused: int = 0
@@ -174,9 +175,9 @@ def _batch(engine: Engine, task: _Task, done: Done) -> None:
     now = engine.clock.now_ms()
     engine.stops.notify([one.id for one in stopping])
     for one in outcome.moves:
-        engine.listener(
-            Commanded(now, task.wanted.verb, one.after.job_id, one.after.id, task.principal.name)
-        )
+        name = outcome.names[one.after.job_id]
+        engine.listener(of_instance(one.after, name, task.wanted.verb.value, task.principal, now))
+    tell(engine, outcome.moves, outcome.names)
     ring(engine, [now], arms=False)
 
 
@@ -191,6 +192,7 @@ def _unit(engine: Engine, tx: Transaction, task: _Task) -> _Outcome:
     tx.lock_groups(groups_of(seen))
     jobs = {job.id: job for job in tx.lock_jobs({one.job_id for one in seen})}
     outcome = _decided(task, jobs, tx.lock_instances(task.ids), now, room)
+    outcome.names = {key: job.name for key, job in jobs.items()}
     moves = outcome.moves
     if not moves:
         return outcome

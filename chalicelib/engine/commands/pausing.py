@@ -65,7 +65,9 @@ def resume_all(engine: Engine, principal: Principal, *, reason: str | None = Non
 
 
 def _told(engine: Engine, principal: Principal, verb: str) -> None:
-    engine.listener(Commanded(engine.clock.now_ms(), verb, "", None, principal.name))
+    engine.listener(
+        Commanded(at_ms=engine.clock.now_ms(), verb=verb, actor=principal.name, subject="all")
+    )
 
 
 def _event(

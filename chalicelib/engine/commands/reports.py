@@ -12,12 +12,12 @@ from typing import NoReturn
 from chalicelib.engine.callbacks import heard
 from chalicelib.engine.completion import Followed, follow
 from chalicelib.engine.engine import Engine
-from chalicelib.engine.facts import Reported
+from chalicelib.engine.facts import Reported, ReportRefused, of_run
 from chalicelib.engine.outcomes import Failed, Outcome, Stopped, Succeeded
 from chalicelib.engine.ports import Reader, Transaction
 from chalicelib.engine.settle import Result, settle
 from chalicelib.model.credential import without_credentials
-from chalicelib.model.errors import NotFound, RunOver
+from chalicelib.model.errors import NotFound, RunOver, Unauthenticated
 from chalicelib.model.identity import run_token
 from chalicelib.model.instance import Instance, Run, Stop
 from chalicelib.model.states import IN_FLIGHT, TERMINAL, InstanceState
@@ -79,7 +79,13 @@ def report(engine: Engine, token: str, credential: str, said: Said) -> Answered:
 
 def admit(engine: Engine, token: str, credential: str) -> None:
     """Raises Unauthenticated: the credential is not this run's, or it has expired."""
-    engine.callbacks.verify(token, credential, engine.clock.now_ms())
+    now = engine.clock.now_ms()
+    try:
+        engine.callbacks.verify(token, credential, now)
+    except Unauthenticated as refused:
+        if _TOKEN.fullmatch(token):  # what names no run is nobody's target
+            engine.listener(ReportRefused(at_ms=now, token=token, error=refused.message))
+        raise
 
 
 def take(engine: Engine, token: str, said: Said) -> Answered:
@@ -186,6 +192,9 @@ def _outcome(said: Said) -> Outcome:
 
 
 def _tell(engine: Engine, instance: Instance, run: int, said: Said) -> None:
-    token = run_token(instance.id, run)
+    """Of the run that reported, also when another follows it already."""
+    which = {**of_run(instance, None), "run": run, "token": run_token(instance.id, run)}
+    if run != instance.run:
+        which["external_id"] = None
     now = engine.clock.now_ms()
-    engine.listener(Reported(now, instance.job_id, instance.id, run, token, said.report.value))
+    engine.listener(Reported(at_ms=now, **which, report=said.report.value))

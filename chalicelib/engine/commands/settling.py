@@ -11,6 +11,8 @@ from chalicelib.engine.consequences import write_disposition
 from chalicelib.engine.disposition import armed, dispose
 from chalicelib.engine.engine import Engine
 from chalicelib.engine.facts import Commanded
+from chalicelib.engine.moved import Moved
+from chalicelib.engine.narration import tell
 from chalicelib.engine.ports import Transaction
 from chalicelib.engine.wakeups import ring
 from chalicelib.model.errors import StaleEdit
@@ -37,13 +39,13 @@ class Command:
 class Changed:
     """What a command's unit leaves behind: the job, what must be looked at soon, and whether it moved.
 
-    ``detail``: what its line of history says besides.
+    ``asked``: the runs that were asked to stop. ``detail``: what its line of history says besides.
     """
 
     job: Job
     wakes: tuple[int | None, ...] = ()
     moved: bool = True
-    stopped: tuple[str, ...] = ()
+    asked: Sequence[Moved] = ()
     detail: Mapping[str, object] | None = None
 
 
@@ -115,10 +117,23 @@ def lock_groups_of(
 def announce(engine: Engine, changed: Changed, verb: str, principal: Principal) -> None:
     """After the commit: wake whoever has to act on it."""
     job = changed.job
-    engine.listener(Commanded(engine.clock.now_ms(), verb, job.id, None, principal.name))
-    if changed.stopped:
-        engine.stops.notify(changed.stopped)
+    now = engine.clock.now_ms()
+    engine.listener(of_job(job, verb, principal, now))
+    tell(engine, changed.asked, {job.id: job.name})
+    if changed.asked:
+        engine.stops.notify([moved.after.id for moved in changed.asked])
     ring(engine, changed.wakes, arms=True)
+
+
+def of_job(job: Job, verb: str, principal: Principal, now_ms: int) -> Commanded:
+    return Commanded(
+        at_ms=now_ms,
+        verb=verb,
+        actor=principal.name,
+        job_id=job.id,
+        job=job.name,
+        owner=job.owner,
+    )
 
 
 def check_edit(job: Job, if_match: int | None) -> None:
