@@ -53,7 +53,11 @@ def rotate_callback_key(
         return after
 
     keys = engine.store.transact(unit)
-    engine.listener(Commanded(engine.clock.now_ms(), verb, "", None, principal.name))
+    engine.listener(
+        Commanded(
+            at_ms=engine.clock.now_ms(), verb=verb, actor=principal.name, subject="callback keys"
+        )
+    )
     return keys
 
 
