@@ -6,8 +6,6 @@ from collections.abc import Iterable
 from typing import Any, Protocol
 
 from chalicelib.engine.engine import Engine
-
-
 from chalicelib.engine.facts import Swept
 from chalicelib.engine.sweep import sweep_minute, sweep_second
 from chalicelib.engine.wakeups import next_minute
