@@ -1,4 +1,4 @@
-"""Results in S3: a file on this machine first, then one object, which is there as a whole or not at all.
+"""Results in S3: one object for each run, which is there as a whole or not at all.
 
 The key carries the run's token. So a repetition of the run writes over its own object and no other one, and a
 run that comes later leaves it alone.
@@ -8,22 +8,21 @@ from __future__ import annotations
 
 import json
 import re
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import IO
 
 from chalicelib.aws import Aws, AwsFailure, Rejected
+from chalicelib.engine.ports import Control, LaunchRequest
 from chalicelib.model.prerequisite import S3
 from chalicelib.targets.allowance import Allowance
 from chalicelib.targets.aws_kind import Need, quoted
+from chalicelib.targets.s3_upload import MOST_PARTS, PART, TooLarge, Upload
+from chalicelib.targets.s3_upload import Stopped as UploadStopped
 from chalicelib.targets.sql_session import SqlFailure
 
 KIND = "s3_results"
-LARGEST = 5 * 1024**3
-"""Bytes of an object that is written by one call."""
 READ_S = 120.0
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _KEY = re.compile(r"[^\x00-\x1f]{1,900}")
@@ -44,10 +43,35 @@ class S3Results:
         self._allow = allow
 
     @contextmanager
-    def drafting(self, url: str, owner: str, token: str) -> Iterator[S3Draft]:
-        """A draft of the object; gone at the end, whatever happens, also to this process."""
-        with tempfile.TemporaryFile(buffering=1 << 18) as file:
-            yield S3Draft(file, keyed(url, token), owner, self._aws, self._allow)
+    def drafting(self, url: str, request: LaunchRequest, control: Control) -> Iterator[S3Draft]:
+        """A draft of the object. Left without its end, it is thrown away.
+
+        Raises:
+            SqlFailure: nothing permits it, or it is not written.
+        """
+        where = keyed(url, request.token)
+        bucket, _, key = where.removeprefix(S3).partition("/")
+        entry = self._allow.find(request.owner, KIND, f"{bucket}/{key}")
+        if entry is None:
+            complaint = complaint_of(where, request.owner, self._allow)
+            raise SqlFailure(str(complaint), retry=False)
+        call = self._aws.caller(entry.role, request.owner, read_s=READ_S)
+        kind = _TYPES.get(PurePosixPath(key).suffix, "application/x-ndjson")
+        upload = Upload(call, {"Bucket": bucket, "Key": key}, kind, control.wait)
+        try:
+            yield S3Draft(upload, where)
+        except AwsFailure as failure:
+            retry = not isinstance(failure, Rejected)
+            raise SqlFailure(f"the result is not in {where}: {failure}", retry=retry) from failure
+        except TooLarge:
+            most = f"{PART * MOST_PARTS:,} bytes"
+            raise SqlFailure(
+                f"the result has more than {most}; write several", retry=False
+            ) from None
+        except UploadStopped:
+            raise SqlFailure("stopped") from None
+        finally:
+            upload.give_up()
 
     def link(self, url: str) -> str | None:
         """The object's page of the console."""
@@ -63,41 +87,12 @@ class S3Results:
 class S3Draft:
     """What is not yet in S3."""
 
-    file: IO[bytes]
+    file: Upload
     url: str
-    owner: str
-    aws: Aws
-    allow: Allowance
 
     def finish(self) -> None:
-        """Write the object. Before the database's commit: what is committed has its result.
-
-        Raises:
-            SqlFailure: it is not written, or nobody can tell; a repetition writes the same object.
-        """
-        size = self.file.tell()
-        if size > LARGEST:
-            raise SqlFailure(
-                f"the result has {size} bytes; S3 takes {LARGEST} at once", retry=False
-            )
-        bucket, _, key = self.url.removeprefix(S3).partition("/")
-        entry = self.allow.find(self.owner, KIND, f"{bucket}/{key}")
-        if entry is None:
-            raise SqlFailure(str(complaint_of(self.url, self.owner, self.allow)), retry=False)
-        call = self.aws.caller(entry.role, self.owner, read_s=READ_S)
-        self.file.seek(0)
-        kind = _TYPES.get(PurePosixPath(key).suffix, "application/x-ndjson")
-        asked = {"Bucket": bucket, "Key": key, "Body": self.file, "ContentType": kind}
-        try:
-            call("s3", "PutObject", asked)
-        except AwsFailure as failure:
-            retry = not isinstance(failure, Rejected)
-            raise SqlFailure(
-                f"the result is not in {self.url}: {failure}", retry=retry
-            ) from failure
-
-    def publish(self) -> None:
-        """It is in its place already."""
+        """Write the object. Before the database's commit: what is committed has its result."""
+        self.file.finish()
 
 
 def keyed(url: str, token: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from typing import IO, Literal
+from typing import Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
@@ -19,8 +19,8 @@ from chalicelib.targets.configuration import Connection, TargetSettings
 from chalicelib.targets.files import Folders, OutsideFiles, drafting
 from chalicelib.targets.kind import Check, InlineKind, check_of
 from chalicelib.targets.run_log import RunLog
-from chalicelib.targets.s3_results import S3Results, complaint_of
-from chalicelib.targets.sql_rows import Format, csv_line, format_of, writer
+from chalicelib.targets.s3_results import S3Draft, S3Results, complaint_of
+from chalicelib.targets.sql_rows import Format, Sink, csv_line, format_of, writer
 from chalicelib.targets.sql_session import Answer, EarlierSession, Session, SqlFailure
 
 BOUND = frozenset({*TIMES, *NAMES, "nominal_date", "nominal_ms"})
@@ -126,7 +126,7 @@ class SqlKind(InlineKind[SqlTarget]):
             control.begin(session.handle)
             control.on_stop(session.cancel)
             log.say(f"on {connection.name}: {spec.query}")
-            return self._work(spec, request, session, log)
+            return self._work(spec, request, control, session, log)
         except EarlierSession as error:  # under another token it might be done twice
             log.say(f"given back: {error}")
             return Unknown(error=str(error))
@@ -157,7 +157,12 @@ class SqlKind(InlineKind[SqlTarget]):
         return MySqlSession(connection, request, control, seconds=seconds)
 
     def _work(
-        self, spec: SqlTarget, request: LaunchRequest, session: Session, log: RunLog
+        self,
+        spec: SqlTarget,
+        request: LaunchRequest,
+        control: Control,
+        session: Session,
+        log: RunLog,
     ) -> Outcome:
         answer = session.execute(spec.query, request.bindings)
         if not answer.columns:
@@ -165,7 +170,8 @@ class SqlKind(InlineKind[SqlTarget]):
         if spec.result is None:
             return self._shown(spec, session, answer, log)
         if spec.result.startswith(S3):
-            return self._uploaded(spec, spec.result, request, session, answer, log)
+            with self._s3.drafting(spec.result, request, control) as upload:
+                return self._uploaded(spec, upload, session, answer, log)
         with drafting(self._folders, spec.result, request.token) as draft:
             count = self._write(spec, answer, draft.file)
             draft.finish()
@@ -177,17 +183,15 @@ class SqlKind(InlineKind[SqlTarget]):
     def _uploaded(
         self,
         spec: SqlTarget,
-        result: str,
-        request: LaunchRequest,
+        draft: S3Draft,
         session: Session,
         answer: Answer,
         log: RunLog,
     ) -> Outcome:
         """Written, then committed: a run that dies between them does both again, to the same object."""
-        with self._s3.drafting(result, request.owner, request.token) as draft:
-            count = self._write(spec, answer, draft.file)
-            draft.finish()
-            session.commit()
+        count = self._write(spec, answer, draft.file)
+        draft.finish()
+        session.commit()
         log.say(f"{count} rows in {draft.url}")
         return Succeeded(
             result_path=draft.url,
@@ -219,7 +223,7 @@ class SqlKind(InlineKind[SqlTarget]):
         log.say(f"{count} rows; the first are\n{''.join(lines)}")
         return Succeeded(log_path=log.path, facts={"rows": count})
 
-    def _write(self, spec: SqlTarget, answer: Answer, file: IO[bytes]) -> int:
+    def _write(self, spec: SqlTarget, answer: Answer, file: Sink) -> int:
         kind = spec.format or format_of(spec.result or "") or "csv"
         write, count = writer(kind, answer.columns, file), 0
         while rows := answer.fetch():

@@ -12,10 +12,16 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from typing import IO, Any, Literal
+from typing import Any, Literal, Protocol
 
 Format = Literal["csv", "jsonl"]
 Write = Callable[[Sequence[Sequence[object]]], None]
+
+
+class Sink(Protocol):
+    """Where the bytes go: a file, or an object of S3."""
+
+    def write(self, data: bytes, /) -> int: ...
 
 
 def format_of(path: str) -> Format | None:
@@ -24,7 +30,7 @@ def format_of(path: str) -> Format | None:
     return next((kind for end, kind in suffixes.items() if path.lower().endswith(end)), None)
 
 
-def writer(kind: Format, columns: Sequence[str], file: IO[bytes]) -> Write:
+def writer(kind: Format, columns: Sequence[str], file: Sink) -> Write:
     """A function that writes batches of rows; the header, if there is one, is written now."""
     if kind == "csv":
         file.write(csv_line(columns).encode())
@@ -33,7 +39,7 @@ def writer(kind: Format, columns: Sequence[str], file: IO[bytes]) -> Write:
     return lambda rows: _write(file, "".join(json_line(names, row) for row in rows))
 
 
-def _write(file: IO[bytes], text: str) -> None:
+def _write(file: Sink, text: str) -> None:
     file.write(text.encode("utf-8", "surrogatepass"))
 
 

@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 
-from chalicelib.engine.outcomes import Failed, Outcome, Succeeded
+from chalicelib.aws import Aws, LostAnswer
+from chalicelib.engine.outcomes import Failed, Outcome, Stopped, Succeeded
 from chalicelib.model.errors import InvalidInput, NotFound
 from chalicelib.targets import Allowance, Connection, Permission, TargetRegistry, TargetSettings
 from chalicelib.targets.s3_results import keyed
+from chalicelib.targets.s3_upload import PART, TRIES
 from tests.cloud.amazon import REGION, Amazon, lose, refuse
 from tests.databases import SERVERS, Server
 from tests.targets.hands import TOKEN, FixedClock, Hand, a_request
@@ -93,29 +95,160 @@ def test_json_lines_and_a_token_in_the_key(registry: TargetRegistry, amazon: Ama
     assert content(amazon, f"revenue/{TOKEN}/2026.jsonl") == b'{"a":1}\n'
 
 
-def test_a_run_that_dies_before_or_after_the_upload_leaves_one_whole_object(
-    registry: TargetRegistry, amazon: Amazon, monkeypatch: pytest.MonkeyPatch
+class Mortal:
+    """Dies right before or right after the call to S3 of that number, and stays dead."""
+
+    def __init__(self, number: int, *, after: bool) -> None:
+        self.left, self.after, self.dead = number, after, False
+
+    def ask(self, real: Callable[..., Any], *asked: Any) -> Any:
+        if asked[1] != "s3":
+            return real(*asked)
+        if self.dead or (self.left == 0 and not self.after):
+            self.dead = True
+            raise Died
+        answer = real(*asked)
+        self.dead = self.left == 0
+        self.left -= 1
+        if self.dead:
+            raise Died
+        return answer
+
+
+LARGE = {
+    "sqlite": "SELECT i, hex(zeroblob(400)) AS t FROM n",
+    "mysql": "SELECT i, REPEAT('0', 800) AS t FROM n",
+}
+"""24 MB: three parts and a rest."""
+OF_LARGE = ("CreateMultipartUpload", *["UploadPart"] * 3, "CompleteMultipartUpload")
+
+
+def large(registry: TargetRegistry, url: str, hand: Hand | None = None) -> Outcome:
+    spec = {
+        "connection": "shop",
+        "query": LARGE[url.partition(":")[0]],
+        "result": "s3://reports/revenue/2026.csv",
+    }
+    return registry.run(a_request("sql", spec), hand or Hand())
+
+
+def lines(amazon: Amazon) -> int:
+    return content(amazon, KEY).count(b"\n")
+
+
+def unfinished(amazon: Amazon) -> int:
+    listed = amazon.client("s3").list_multipart_uploads(Bucket="reports")
+    return len(listed.get("Uploads", []))
+
+
+def test_a_large_result_goes_up_in_parts_and_memory_holds_one(
+    registry: TargetRegistry, amazon: Amazon, url: str, asked: list[str]
 ) -> None:
-    from chalicelib.targets import s3_results  # noqa: PLC0415
+    assert isinstance(large(registry, url), Succeeded)
+    assert tuple(asked) == OF_LARGE
+    assert lines(amazon) == ROWS + 1
+    assert unfinished(amazon) == 0
 
-    real: Callable[[Any], None] = s3_results.S3Draft.finish
 
-    def before(_: Any) -> None:
-        raise Died
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Operations of S3, and how many bytes a call carries at most."""
+    names: list[str] = []
+    real = Aws._ask
 
-    def after(draft: Any) -> None:
-        real(draft)
-        raise Died
+    def ask(self: Aws, *args: Any) -> Any:
+        if args[0] == "s3":
+            names.append(args[1])
+            assert len(args[2].get("Body", b"")) < PART + 500 * 900
+        return real(self, *args)
 
-    for dying, left in ((before, []), (after, [KEY])):
-        monkeypatch.setattr(s3_results.S3Draft, "finish", dying)
-        with pytest.raises(Died):
-            run(registry)
-        assert keys(amazon) == left
-    monkeypatch.setattr(s3_results.S3Draft, "finish", real)
+    monkeypatch.setattr(Aws, "_ask", ask)
+    return names
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("number", range(len(OF_LARGE)))
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+def test_a_run_that_dies_between_any_two_calls_leaves_nothing_half(
+    registry: TargetRegistry,
+    amazon: Amazon,
+    url: str,
+    number: int,
+    after: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real, mortal = Aws._ask, Mortal(number, after=after)
+    monkeypatch.setattr(Aws, "_ask", lambda *asked: mortal.ask(real, *asked))
+    with pytest.raises(Died):
+        large(registry, url)
+    ended = after and number == len(OF_LARGE) - 1
+    assert keys(amazon) == ([KEY] if ended else [])
+    monkeypatch.setattr(Aws, "_ask", real)
+    assert isinstance(large(registry, url), Succeeded)
+    assert keys(amazon) == [KEY]
+    assert lines(amazon) == ROWS + 1
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_a_small_result_is_one_call(
+    registry: TargetRegistry, amazon: Amazon, after: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, mortal = Aws._ask, Mortal(0, after=after)
+    monkeypatch.setattr(Aws, "_ask", lambda *asked: mortal.ask(real, *asked))
+    with pytest.raises(Died):
+        run(registry)
+    assert keys(amazon) == ([KEY] if after else [])
+    monkeypatch.setattr(Aws, "_ask", real)
     assert isinstance(run(registry), Succeeded)
     assert keys(amazon) == [KEY]
-    assert len(content(amazon, KEY).splitlines()) == ROWS + 1
+
+
+class Impatient(Hand):
+    """Waits for nothing; is told to stop at the wait of that number, if any."""
+
+    def __init__(self, stops_at: int | None = None) -> None:
+        super().__init__()
+        self.waits, self.stops_at = 0, stops_at
+
+    def wait(self, seconds: float) -> bool:
+        del seconds
+        self.waits += 1
+        if self.waits == self.stops_at:
+            self.stop()
+        return self.stopping
+
+
+@pytest.mark.parametrize("stops_at", range(1, len(OF_LARGE) + 1))
+def test_a_run_that_is_stopped_leaves_nothing(
+    registry: TargetRegistry, amazon: Amazon, url: str, stops_at: int
+) -> None:
+    assert isinstance(large(registry, url, Impatient(stops_at)), Stopped)
+    assert keys(amazon) == []
+    assert unfinished(amazon) == 0
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("number", range(len(OF_LARGE)))
+def test_an_answer_that_was_lost_is_asked_for_again(
+    registry: TargetRegistry,
+    amazon: Amazon,
+    url: str,
+    number: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real, left = Aws._ask, [number]
+
+    def ask(self: Aws, *args: Any) -> Any:
+        answer = real(self, *args)
+        left[0] -= args[0] == "s3"
+        if left[0] == -1:
+            left[0] -= 1
+            raise LostAnswer("ReadTimeout", "no answer")
+        return answer
+
+    monkeypatch.setattr(Aws, "_ask", ask)
+    assert isinstance(large(registry, url, Impatient()), Succeeded)
+    assert lines(amazon) == ROWS + 1
 
 
 @pytest.mark.parametrize(
@@ -129,14 +262,28 @@ def test_a_run_that_dies_before_or_after_the_upload_leaves_one_whole_object(
 def test_what_s3_does_not_take_fails_the_run(
     registry: TargetRegistry, amazon: Amazon, fault: Any, retry: bool
 ) -> None:
-    name = f"{KEY.rpartition('/')[2]}"
-    amazon.fail(name, fault)
-    outcome = run(registry)
+    amazon.fail(KEY.rpartition("/")[2], *[fault] * (TRIES if retry else 1))
+    spec = {"connection": "shop", "query": "SELECT 1", "result": "s3://reports/revenue/2026.csv"}
+    outcome = registry.run(a_request("sql", spec), Impatient())
     assert isinstance(outcome, Failed)
     assert outcome.retry is retry
     assert KEY in (outcome.error or "")
     assert isinstance(run(registry), Succeeded)
     assert keys(amazon) == [KEY]
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+def test_parts_that_s3_refuses_are_thrown_away(
+    registry: TargetRegistry, amazon: Amazon, url: str
+) -> None:
+    ok = lambda gate, environ, body: gate.carry_out(environ, body)  # noqa: E731
+    denied = refuse(403, "AccessDenied")
+    amazon.fail(KEY.rpartition("/")[2], ok, ok, denied)
+    outcome = large(registry, url)
+    assert isinstance(outcome, Failed)
+    assert not outcome.retry
+    assert keys(amazon) == []
+    assert unfinished(amazon) == 0
 
 
 def test_too_many_rows_write_nothing(registry: TargetRegistry, amazon: Amazon) -> None:
