@@ -14,6 +14,7 @@ from chalicelib.engine.engine import Engine
 from chalicelib.engine.facts import Fact, JobSetAside, OverQuota, TimesSkipped
 from chalicelib.engine.narration import commanded
 from chalicelib.engine.ports import Transaction
+from chalicelib.model.errors import NoondayError
 from chalicelib.model.event import Event
 from chalicelib.model.identity import instance_id
 from chalicelib.model.instance import Instance
@@ -47,28 +48,66 @@ class _Turn:
 
 def materialise(engine: Engine, limit: int) -> Materialised:
     """Dispose of every due nominal time of at most ``limit`` jobs: one transaction moves their cursors
-    and inserts their instances. A job that raises is set aside alone, and looked at again later.
+    and inserts their instances. A job that raises, or whose turn the schema refuses to take, is set aside
+    alone, and looked at again later.
 
     An owner whose lock somebody keeps for too long is left out at the next attempt, so that the others go on.
     """
     attempts = count()
-
-    def unit(tx: Transaction) -> Materialised:
-        if tx.share_pause() is not None:
-            return Materialised(0, 0)
-        now = engine.clock.now_ms()
-        owners = tx.lock_due_owners(now, limit, patient=next(attempts) == 0)
-        # Whose owner has a job due only since then has its turn in the next batch.
-        due = [job for job in tx.lock_due_jobs(now, limit) if job.owner in owners]
-        turns = [_turn(engine, job, now) for job in sorted(due, key=_place)]
-        written = _write(engine, tx, turns, now)
-        lateness = max((now - (job.wake_ms or now) for job in due), default=0)
-        return Materialised(len(due), lateness, [*_told(turns), *_skipped(written, now)])
-
-    batch = engine.store.transact(unit)
+    try:
+        batch = engine.store.transact(
+            lambda tx: _batch(engine, tx, limit, patient=next(attempts) == 0)
+        )
+    except NoondayError:
+        raise
+    except Exception:  # noqa: BLE001  the schema refused what one of them leaves to be written
+        batch = _one_by_one(engine, limit)
     for fact in batch.facts:
         engine.listener(fact)
     return batch
+
+
+def _batch(engine: Engine, tx: Transaction, limit: int, *, patient: bool) -> Materialised:
+    if tx.share_pause() is not None:
+        return Materialised(0, 0)
+    now = engine.clock.now_ms()
+    owners = tx.lock_due_owners(now, limit, patient=patient)
+    # Whose owner has a job due only since then has its turn in the next batch.
+    due = [job for job in tx.lock_due_jobs(now, limit) if job.owner in owners]
+    turns = [_turn(engine, job, now) for job in sorted(due, key=_place)]
+    written = _write(engine, tx, turns, now)
+    lateness = max((now - (job.wake_ms or now) for job in due), default=0)
+    return Materialised(len(due), lateness, [*_told(turns), *_skipped(written, now)])
+
+
+def _one_by_one(engine: Engine, limit: int) -> Materialised:
+    """Each in a transaction of its own, so that the others have their turn; the next sweep is whole again."""
+    turns: list[Materialised] = []
+    while len(turns) < limit and (not turns or turns[-1].jobs):
+        turns.append(_alone(engine))
+    return Materialised(
+        sum(turn.jobs for turn in turns),
+        max(turn.lateness_ms for turn in turns),
+        [fact for turn in turns for fact in turn.facts],
+    )
+
+
+def _alone(engine: Engine) -> Materialised:
+    """The next that is due; if its turn cannot be written, it is set aside like one that raises."""
+    try:
+        return engine.store.transact(lambda tx: _batch(engine, tx, 1, patient=True))
+    except NoondayError:
+        raise
+    except Exception as error:  # noqa: BLE001  see above
+        refused = error
+
+    def unit(tx: Transaction) -> Materialised:
+        now = engine.clock.now_ms()
+        turns = [_set_aside(job, refused, now) for job in tx.lock_due_jobs(now, 1)]
+        tx.save_jobs([turn.job for turn in turns])
+        return Materialised(len(turns), 0, list(_told(turns)))
+
+    return engine.store.transact(unit)
 
 
 def _place(job: Job) -> str:

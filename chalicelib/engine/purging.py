@@ -2,7 +2,9 @@
 
 Of every purged nominal time a range of reason PURGED remains: no backfill and no trigger takes it for one
 that never ran. The last success of a job stays, because other jobs may wait for it; so does what a
-backfill that goes on is about. Files are removed after the commit; until they are, their tokens are kept.
+backfill that goes on is about, and of nominal times that the job's cursor has yet to pass everything:
+whoever disposes of them looks at instances only. Files are removed after the commit; until they are, their
+tokens are kept.
 """
 
 from __future__ import annotations
@@ -169,15 +171,22 @@ def _wanted_spans(tx: Transaction, job: Job) -> Sequence[tuple[int, int]]:
 def _unneeded(
     tx: Transaction, job: Job, page: Sequence[Ended], spans: Sequence[tuple[int, int]]
 ) -> Sequence[Ended]:
-    """Without what another job or a backfill may still look at."""
+    """Without what another job, a backfill or the job's own schedule may still look at."""
     if job.state is JobState.DELETED:
         return page
     last = tx.last_success(job.id)
     return [
         one
         for one in page
-        if one.nominal_ms != last and not any(first <= one.nominal_ms < end for first, end in spans)
+        if one.nominal_ms != last
+        and not (one.nominal_ms >= job.cursor_ms and _may_be_asked_for_again(one))
+        and not any(first <= one.nominal_ms < end for first, end in spans)
     ]
+
+
+def _may_be_asked_for_again(one: Ended) -> bool:
+    """Unlike a time that nobody but a trigger gave: no schedule fires between two seconds."""
+    return one.kind != InstanceKind.MANUAL or one.nominal_ms % 1000 == 0
 
 
 def _behind(at_ms: int, spans: Sequence[tuple[int, int]]) -> int:
@@ -186,11 +195,9 @@ def _behind(at_ms: int, spans: Sequence[tuple[int, int]]) -> int:
 
 
 def _mark(tx: Transaction, job: Job, gone: Sequence[Ended]) -> None:
-    """Only what could be asked for again: not times that nobody but a trigger gave, not deleted jobs."""
+    """Only what could be asked for again: nothing of deleted jobs."""
     times = [
-        Gone(one.nominal_ms, one.run, one.revision)
-        for one in gone
-        if one.kind != InstanceKind.MANUAL or one.nominal_ms % 1000 == 0
+        Gone(one.nominal_ms, one.run, one.revision) for one in gone if _may_be_asked_for_again(one)
     ]
     if not times or job.state is JobState.DELETED:
         return

@@ -36,7 +36,7 @@ from chalicelib.engine.views import BackfillView
 from chalicelib.model.backfill import BackfillState, Reprocess
 from chalicelib.model.errors import Conflict, RunOver, WrongState
 from chalicelib.model.identity import run_token
-from chalicelib.model.job import Job
+from chalicelib.model.job import Job, SkipRange
 from chalicelib.model.notification import NotificationState
 from chalicelib.model.retention import DAY_MS
 from chalicelib.model.states import IN_FLIGHT, TERMINAL, InstanceKind, InstanceState, Reason
@@ -310,6 +310,19 @@ def resume_all(life: Life) -> None:
     commands.resume_all(life.world.engine, ADMIN)
 
 
+def in_the_way(life: Life) -> SkipRange:
+    """Where the schedule puts a range of its own: the schema refuses that, whatever the reason."""
+    return SkipRange(life.job_id, NOON, NOON + 1, "EXPIRED", 1)
+
+
+def get_in_the_way(life: Life) -> None:
+    life.store.transact(lambda tx: tx.insert_skip_ranges([in_the_way(life)]))
+
+
+def get_out_of_the_way(life: Life) -> None:
+    life.store.transact(lambda tx: tx.replace_ranges([in_the_way(life)], []))
+
+
 HALF = MINUTE // 2
 MISSED = (until(NOON - HALF), suspend, until(NOON + MINUTE + HALF), resume)
 NOTIFY = [
@@ -356,6 +369,7 @@ STORIES: dict[str, tuple[Step, ...]] = {
     "suspend-at-a-fire": (until(NOON + MINUTE), suspend, until(NOON + 2 * MINUTE), resume),
     "suspend-until": (until(NOON - HALF), suspend_until(NOON + MINUTE + HALF)),
     "catch-up": (outage,),
+    "refused": (get_in_the_way, outage, until(END + 2 * MINUTE), get_out_of_the_way),
     "resume-catch-up": (
         *(until(NOON - HALF), suspend, until(NOON + HALF), change),
         *(until(NOON + MINUTE + HALF), resume_with_all),
@@ -405,6 +419,8 @@ def tell(story: str, kind: str, life: Life) -> None:
         target["completion"] = "callback"
     if story == "callbacks-of-nobody":
         policies |= {"timeouts": {"heartbeat": "PT20S"}, "retries": {"max_attempts": 2}}
+    if story == "refused":
+        policies["catch_up"] = {"limit": 1}
     scheduled = story != "schedule"
     life.do(
         submit(kind, scheduled=scheduled, prerequisites=waits, policies=policies, target=target)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 import pytest
 
@@ -255,6 +256,36 @@ def test_a_long_backfill_does_not_keep_what_lies_behind_it(
     world.clock.now = NOON + 3 * DAY_MS
     tidy(world.engine)
     assert left(world, job) == [*TIMES[:3], TIMES[-1]]
+
+
+@pytest.mark.parametrize("scheduled", [False, True], ids=["never scheduled", "suspended"])
+def test_what_the_schedule_has_yet_to_pass_stays(world: World, scheduled: bool) -> None:
+    """A range of what was purged would lie where the schedule then puts ranges of its own, or it would run
+    what has run."""
+    with_retention(world, days=1)
+    definition = a_definition(schedule={**SPAN, "end": None}, policies={"catch_up": {"limit": 1}})
+    world.clock.now = NOON - MINUTE
+    job = commands.submit(world.engine, ADMIN, definition, schedule=scheduled)
+    assert isinstance(job, Job)
+    if scheduled:
+        commands.suspend(world.engine, ADMIN, job.id)
+    world.advance_to(NOON + 6 * MINUTE)
+    commands.trigger(world.engine, ADMIN, job.id, nominal_ms=TIMES[0])
+    commands.trigger(world.engine, ADMIN, job.id, nominal_ms=TIMES[2])
+    commands.trigger(world.engine, ADMIN, job.id)
+    world.advance(MINUTE)
+    nights(world, 3)
+    assert left(world, job)[:2] == [TIMES[0], TIMES[2]]
+    verb = commands.resume if scheduled else commands.schedule
+    verb(world.engine, ADMIN, job.id)
+    world.advance(2 * MINUTE)
+    runs = {one.nominal_ms: one.run for one in instances_of(world.engine.store, job.id)}
+    assert (runs[TIMES[0]], runs[TIMES[2]]) == (1, 1)
+    nights(world, 6)
+    assert TIMES[0] not in left(world, job)
+    ranges = sorted((one.from_ms, one.to_ms) for one in skips_of(world.engine.store, job.id))
+    assert all(first[1] <= second[0] for first, second in pairwise(ranges))
+    assert (TIMES[0], TIMES[0] + 1) in purged(world, job)
 
 
 @pytest.mark.parametrize("database", ["sqlite-memory", "mariadb"])

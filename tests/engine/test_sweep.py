@@ -16,7 +16,7 @@ from chalicelib.engine.ports import HandedOut
 from chalicelib.engine.settle import result_of, settle
 from chalicelib.engine.sweep import sweep_second
 from chalicelib.model.instants import TZDATA_VERSION
-from chalicelib.model.job import Job
+from chalicelib.model.job import Job, SkipRange
 from chalicelib.model.states import InstanceState
 from tests.engine.history import assert_accounted, assert_settled, instances_of
 from tests.engine.test_commands import states, submit
@@ -41,6 +41,25 @@ def test_after_an_outage_every_nominal_time_is_accounted_for(world: World) -> No
     world.advance(20 * MINUTE)
     assert_accounted(world.engine.store, job.id, [NOON + k * MINUTE for k in range(521)])
     assert_settled(world.engine.store, job.id)
+
+
+def test_a_job_whose_turn_is_refused_is_set_aside_alone(world: World) -> None:
+    """What the schema refuses of one job ends the transaction of all that were due with it."""
+    limited = {"catch_up": {"limit": 1}}
+    poison = submit(world, policies=limited)
+    healthy = submit(world, name="healthy", policies=limited)
+    in_the_way = SkipRange(poison.id, NOON, NOON + 1, "EXPIRED", 1)
+    world.engine.store.transact(lambda tx: tx.insert_skip_ranges([in_the_way]))
+    world.clock.now += 3 * MINUTE
+    world.minute()
+    world.deliver()
+    assert states(world, healthy) == ["SUCCEEDED"]
+    [aside] = [fact for fact in world.facts if isinstance(fact, JobSetAside)]
+    assert aside.job_id == poison.id
+    assert "insert_skip_ranges" in aside.error
+    world.engine.store.transact(lambda tx: tx.replace_ranges([in_the_way], []))
+    world.advance(2 * MINUTE)
+    assert_accounted(world.engine.store, poison.id, [NOON + k * MINUTE for k in range(6)])
 
 
 def test_a_poisonous_job_is_set_aside_alone(world: World) -> None:
