@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from chalicelib import wiring
 from chalicelib.aws import Aws, AwsFailure
 from chalicelib.aws.direct import direct_calls
@@ -19,10 +17,6 @@ from chalicelib.settings import BadSetting, Settings, environment, read_settings
 from chalicelib.store import SqlStore
 
 SECOND_HAND = "second-hand"  # the note in the store
-
-
-def is_lambda(environ: Mapping[str, str]) -> bool:
-    return bool(environ.get("AWS_LAMBDA_FUNCTION_NAME"))
 
 
 def provide() -> None:

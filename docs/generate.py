@@ -95,7 +95,7 @@ def _says(error: type[NoondayError]) -> str:
 
 def permissions() -> Iterator[str]:
     """What each kind's role needs, from the code that calls."""
-    kinds: Sequence[Any] = (*registry.AWS_KINDS, S3Probe, GlueProbe, S3Results)
+    kinds: Sequence[Any] = (*registry.kinds_on_aws(), S3Probe, GlueProbe, S3Results)
     rows = ([code(kind.name), *_need(need)] for kind in kinds for need in kind.needs)
     yield from table(["kind", "action", "on"], rows)
 
@@ -148,7 +148,7 @@ PARTS: Mapping[str, Part] = {
     "permissions": permissions,
     **{
         f"{kind.name.replace('_', '-')}-fields": partial(fields_of, kind.spec)
-        for kind in registry.AWS_KINDS
+        for kind in registry.kinds_on_aws()
     },
 }
 

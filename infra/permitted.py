@@ -13,7 +13,7 @@ from chalicelib.settings import PermittedTarget
 from chalicelib.targets import GlueProbe, S3Probe
 from chalicelib.targets.aws_kind import Need
 from chalicelib.targets.aws_lambda import LambdaSyncKind
-from chalicelib.targets.registry import AWS_KINDS
+from chalicelib.targets.registry import kinds_on_aws
 from chalicelib.targets.s3_results import S3Results
 from infra import athena_data, resources
 from infra.actions import action_of
@@ -25,7 +25,7 @@ from infra.stage import Stage
 Statement = dict[str, Any]
 
 NEEDS: Mapping[str, Sequence[Need]] = {
-    **{kind.name: kind.needs for kind in AWS_KINDS},
+    **{kind.name: kind.needs for kind in kinds_on_aws()},
     "lambda_sync": LambdaSyncKind.needs,
     "glue_data": GlueProbe.needs,
     "s3": S3Probe.needs,

@@ -13,17 +13,6 @@ from chalicelib.model.prerequisite import GLUE, S3
 from chalicelib.model.principal import Principal
 from chalicelib.wiring import noonday
 
-PATTERN: dict[str, Any] = {
-    "source": ["aws.s3", "aws.glue"],
-    "detail-type": [
-        "Object Created",
-        "Glue Data Catalog Table State Change",
-        "Glue Data Catalog Database State Change",
-    ],
-}
-"""Of every bucket that sends its events to EventBridge: which ones do is the operator's to say, there."""
-
-
 LONGEST = 1024  # of S3's keys, and longer than all of Glue's names
 
 

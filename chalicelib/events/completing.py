@@ -10,45 +10,11 @@ from typing import Any
 
 from chalicelib.engine.announcing import Announced, end_announced
 from chalicelib.events.records import source_of
+from chalicelib.events.rules import BUILD, NAMES, TOKENS
 from chalicelib.wiring import noonday
 
 Detail = Mapping[str, Any]
 TOKEN = "NOONDAY_TOKEN"  # noqa: S105 - the name of a variable
-
-
-_TOKENS = {
-    ("aws.states", "Step Functions Execution Status Change"): "name",
-    ("aws.ecs", "ECS Task State Change"): "startedBy",
-    ("aws.batch", "Batch Job State Change"): "jobName",
-    ("aws.redshift-data", "Redshift Data Statement Status Change"): "statementName",
-}
-"""Source and type of an event, and where it carries the token of the run; other work may carry nothing."""
-
-_NAMES = {
-    ("aws.glue", "Glue Job State Change"): "jobRunId",
-    ("aws.athena", "Athena Query State Change"): "queryExecutionId",
-}
-"""Those that say only what the service itself calls the run."""
-
-_BUILD = ("aws.codebuild", "CodeBuild Build State Change")
-"""Carries the build's variables, and among them the token."""
-
-_KINDS = [*_TOKENS, *_NAMES, _BUILD]
-_ENDS = (
-    ("status", ["SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"]),  # Step Functions, Batch
-    ("lastStatus", ["STOPPED"]),  # ECS
-    # Glue, and the last two with FAILED Redshift
-    ("state", ["SUCCEEDED", "FAILED", "TIMEOUT", "STOPPED", "FINISHED", "ABORTED"]),
-    ("currentState", ["SUCCEEDED", "FAILED", "CANCELLED"]),  # Athena
-    ("build-status", ["SUCCEEDED", "FAILED", "FAULT", "TIMED_OUT", "STOPPED"]),  # CodeBuild
-)
-
-PATTERN: dict[str, Any] = {
-    "source": sorted(source for source, _ in _KINDS),
-    "detail-type": sorted(kind for _, kind in _KINDS),
-    "detail": {"$or": [{field: states} for field, states in _ENDS]},
-}
-"""What the rule lets through: ends only. Steps on the way are left to the polls."""
 
 
 def completion(event: Mapping[str, Any]) -> int:
@@ -67,11 +33,11 @@ def completion(event: Mapping[str, Any]) -> int:
 
 
 def _announced(kind: tuple[str, str], detail: Detail) -> Announced:
-    if kind in _TOKENS:
-        return Announced(token=_text(detail.get(_TOKENS[kind], "")))
-    if kind in _NAMES:
-        return Announced(external_id=_text(detail[_NAMES[kind]]))
-    if kind != _BUILD:
+    if kind in TOKENS:
+        return Announced(token=_text(detail.get(TOKENS[kind], "")))
+    if kind in NAMES:
+        return Announced(external_id=_text(detail[NAMES[kind]]))
+    if kind != BUILD:
         raise LookupError(f"nothing of Noonday's sends {kind[1]!r}")
     variables = detail["additional-information"]["environment"].get("environment-variables", ())
     tokens = [one["value"] for one in variables if one["name"] == TOKEN]

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from chalicelib.engine.housekeeping import tidy_tonight
-from chalicelib.events.alarm import Context
 from chalicelib.wiring import noonday
+
+if TYPE_CHECKING:
+    from chalicelib.events.alarm import Context
 
 MARGIN_S = 20.0
 """Of the time that is left; a batch of the longest job takes less."""

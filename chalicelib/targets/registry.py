@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Collection, Mapping, Sequence
+from importlib import import_module
 from itertools import groupby
 from typing import Any
 
@@ -15,23 +16,10 @@ from chalicelib.engine.ports import Clock, Control, LaunchRequest
 from chalicelib.model.document import Document
 from chalicelib.model.errors import InvalidInput, Problem
 from chalicelib.model.violations import problems_of
-from chalicelib.targets.athena import AthenaKind
 from chalicelib.targets.aws_kind import AwsKind
-from chalicelib.targets.aws_lambda import LambdaKind, LambdaSyncKind
-from chalicelib.targets.aws_messages import EventsKind, SnsKind, SqsKind
-from chalicelib.targets.aws_operation import OperationKind
-from chalicelib.targets.batch import BatchKind
-from chalicelib.targets.codebuild import CodeBuildKind
 from chalicelib.targets.configuration import TargetSettings
-from chalicelib.targets.ecs import EcsKind
 from chalicelib.targets.files import Folders, OutsideFiles
-from chalicelib.targets.glue import GlueKind
-from chalicelib.targets.http import HttpKind
 from chalicelib.targets.kind import AnyKind, Check, InlineKind, StartedKind, broken
-from chalicelib.targets.process import ProcessKind
-from chalicelib.targets.redshift_data import RedshiftDataKind
-from chalicelib.targets.sql import SqlKind
-from chalicelib.targets.step_functions import StepFunctionsKind
 
 
 class TargetRegistry:
@@ -44,18 +32,19 @@ class TargetRegistry:
         self._settings = settings
         self._folders = Folders(settings.files, settings.runs)
         self._kinds: dict[str, AnyKind] = {}
-        for kind in shipped(settings, clock) if kinds is None else kinds:
+        self._shipped = Shipped(settings, clock) if kinds is None else None
+        for kind in kinds or ():
             self.register(kind)
 
     def register(self, kind: AnyKind) -> None:
         """Raises ValueError for a second kind of the same name."""
-        if kind.name in self._kinds:
+        if kind.name in self._names:
             raise ValueError(f"there is a kind of target {kind.name!r} already")
         self._kinds[kind.name] = kind
 
     def specs(self) -> Mapping[str, type[BaseModel]]:
         """The document of each kind, for the description of the API."""
-        return {name: kind.spec for name, kind in sorted(self._kinds.items())}
+        return {name: self._kind(name).spec for name in self._names}
 
     def style(self, kind: str) -> Style:
         """Raises InvalidInput for a kind that is not known."""
@@ -79,7 +68,7 @@ class TargetRegistry:
 
     def run(self, request: LaunchRequest, control: Control) -> Outcome:
         """Raises nothing: what nobody expected is a failure that another attempt may mend."""
-        kind = self._kinds.get(request.kind)
+        kind = self._find(request.kind)
         if not isinstance(kind, InlineKind):
             return _no_kind(request, Style.INLINE)
         try:
@@ -146,7 +135,7 @@ class TargetRegistry:
         requests: Sequence[LaunchRequest],
         call: Callable[[StartedKind[Any], Sequence[LaunchRequest]], Sequence[Outcome]],
     ) -> Sequence[Outcome]:
-        kind = self._kinds.get(name)
+        kind = self._find(name)
         if not isinstance(kind, StartedKind):
             return [_no_kind(request, Style.STARTED) for request in requests]
         try:
@@ -171,7 +160,7 @@ class TargetRegistry:
     def _read(self, target: Mapping[str, Any], check: Check) -> Document:
         name = target.get("kind")
         if not isinstance(name, str):
-            wanted = f"names what to launch: {', '.join(sorted(self._kinds))}"
+            wanted = f"names what to launch: {', '.join(self._names)}"
             raise InvalidInput([Problem("target.kind", wanted, name)])
         model: type[Document] = self._kind(name).spec
         try:
@@ -179,35 +168,79 @@ class TargetRegistry:
         except ValidationError as error:
             raise InvalidInput(problems_of(error, model, "target")) from error
 
+    @property
+    def _names(self) -> Sequence[str]:
+        return sorted({*self._kinds, *(KINDS if self._shipped else ())})
+
+    def _find(self, name: str) -> AnyKind | None:
+        """Kinds that Noonday ships are loaded when they are first asked for: a process uses few of them."""
+        if self._shipped and name in KINDS and name not in self._kinds:
+            self._kinds.setdefault(name, self._shipped.make(name))
+        return self._kinds.get(name)
+
     def _kind(self, name: str) -> AnyKind:
-        kind = self._kinds.get(name)
+        kind = self._find(name)
         if kind is None:
-            raise InvalidInput([Problem("target.kind", _unknown_kind(name, self._kinds), name)])
+            raise InvalidInput([Problem("target.kind", _unknown_kind(name, self._names), name)])
         return kind
 
 
-def shipped(settings: TargetSettings, clock: Clock) -> Sequence[AnyKind]:
-    """Here a new kind is registered."""
-    aws = Aws(settings.aws_region, clock.now_ms)
-    on_aws = [kind(settings, aws) for kind in AWS_KINDS]
-    local = (SqlKind(settings, clock, aws), HttpKind(settings, clock), ProcessKind(settings))
-    return (*local, LambdaSyncKind(settings, aws, clock), *on_aws)
+KINDS: Mapping[str, tuple[str, str]] = {
+    "athena": ("athena", "AthenaKind"),
+    "aws": ("aws_operation", "OperationKind"),
+    "batch": ("batch", "BatchKind"),
+    "codebuild": ("codebuild", "CodeBuildKind"),
+    "ecs": ("ecs", "EcsKind"),
+    "events": ("aws_messages", "EventsKind"),
+    "glue": ("glue", "GlueKind"),
+    "http": ("http", "HttpKind"),
+    "lambda": ("aws_lambda", "LambdaKind"),
+    "lambda_sync": ("aws_lambda", "LambdaSyncKind"),
+    "process": ("process", "ProcessKind"),
+    "redshift_data": ("redshift_data", "RedshiftDataKind"),
+    "sns": ("aws_messages", "SnsKind"),
+    "sql": ("sql", "SqlKind"),
+    "sqs": ("aws_messages", "SqsKind"),
+    "step_functions": ("step_functions", "StepFunctionsKind"),
+}
+"""Here a new kind is registered: where its class is."""
 
 
-AWS_KINDS: Sequence[type[AwsKind[Any]]] = (
-    AthenaKind,
-    BatchKind,
-    CodeBuildKind,
-    EcsKind,
-    EventsKind,
-    GlueKind,
-    LambdaKind,
-    OperationKind,
-    RedshiftDataKind,
-    SnsKind,
-    SqsKind,
-    StepFunctionsKind,
-)
+def class_of(name: str) -> type[AnyKind]:
+    """The kind, loaded."""
+    module, class_ = KINDS[name]
+    found: type[AnyKind] = getattr(import_module(f"chalicelib.targets.{module}"), class_)
+    return found
+
+
+def kinds_on_aws() -> Sequence[type[AwsKind[Any]]]:
+    """All of them, loaded, by name."""
+    return [kind for kind in map(class_of, sorted(KINDS)) if issubclass(kind, AwsKind)]
+
+
+class Shipped:
+    """Makes the kinds of ``KINDS``, each of which takes what it needs of this."""
+
+    def __init__(self, settings: TargetSettings, clock: Clock) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._aws = Aws(settings.aws_region, clock.now_ms)
+
+    def make(self, name: str) -> AnyKind:
+        of: Any = class_of(name)
+        made: AnyKind
+        match name:
+            case "process":
+                made = of(self._settings)
+            case "http":
+                made = of(self._settings, self._clock)
+            case "sql":
+                made = of(self._settings, self._clock, self._aws)
+            case "lambda_sync":
+                made = of(self._settings, self._aws, self._clock)
+            case _:
+                made = of(self._settings, self._aws)
+        return made
 
 
 def _unknown_kind(name: str, known: Collection[str]) -> str:

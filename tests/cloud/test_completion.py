@@ -12,7 +12,7 @@ from moto.events.models import EventPattern
 
 from app import app
 from chalicelib import wiring
-from chalicelib.events.completing import PATTERN
+from chalicelib.events.rules import ENDS
 from chalicelib.local.context import EventContext
 from tests.cloud.amazon import ACCOUNT, REGION, Amazon
 from tests.cloud.composed import PREFIX, call, deliver, sweep
@@ -74,7 +74,7 @@ def announce(event: Mapping[str, Any]) -> None:
 
 
 def passes(event: Mapping[str, Any]) -> bool:
-    pattern: Any = EventPattern(None, PATTERN)
+    pattern: Any = EventPattern(None, ENDS)
     return bool(pattern.matches_event(event))
 
 
@@ -183,8 +183,8 @@ def test_steps_on_the_way_do_not_pass_the_rule(offer: Offer) -> None:
 
 
 def test_the_rule_is_within_the_limits_of_eventbridge() -> None:
-    assert len(json.dumps(PATTERN)) < 2048
-    assert len({next(iter(one)) for one in PATTERN["detail"]["$or"]}) == 5  # each field once
+    assert len(json.dumps(ENDS)) < 2048
+    assert len({next(iter(one)) for one in ENDS["detail"]["$or"]}) == 5  # each field once
 
 
 @pytest.mark.parametrize(

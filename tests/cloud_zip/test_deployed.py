@@ -9,7 +9,7 @@ import zipfile
 from typing import Any
 
 from app import app
-from chalicelib.events import arriving, completing
+from chalicelib.events.rules import ARRIVALS, ENDS
 from tests.cloud.amazon import ACCOUNT, REGION
 from tests.cloud_zip.deploying import PREFIX, ROOT, STAGE, Deployed
 from tests.cloud_zip.runtime import Code
@@ -78,7 +78,7 @@ def test_events_reach_their_functions(deployed: Deployed) -> None:
         if "EventPattern" in rule
         for target in rule["Targets"]
     }
-    assert brought == {arn("completion"): completing.PATTERN, arn("data_arrival"): arriving.PATTERN}
+    assert brought == {arn("completion"): ENDS, arn("data_arrival"): ARRIVALS}
 
 
 def test_only_who_is_named_may_invoke(deployed: Deployed) -> None:

@@ -1,0 +1,49 @@
+"""The events of AWS that rules let through, and where they carry what Noonday looks for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+TOKENS = {
+    ("aws.states", "Step Functions Execution Status Change"): "name",
+    ("aws.ecs", "ECS Task State Change"): "startedBy",
+    ("aws.batch", "Batch Job State Change"): "jobName",
+    ("aws.redshift-data", "Redshift Data Statement Status Change"): "statementName",
+}
+"""Source and type of an event, and where it carries the token of the run; other work may carry nothing."""
+
+NAMES = {
+    ("aws.glue", "Glue Job State Change"): "jobRunId",
+    ("aws.athena", "Athena Query State Change"): "queryExecutionId",
+}
+"""Those that say only what the service itself calls the run."""
+
+BUILD = ("aws.codebuild", "CodeBuild Build State Change")
+"""Carries the build's variables, and among them the token."""
+
+_KINDS = [*TOKENS, *NAMES, BUILD]
+_STATES = (
+    ("status", ["SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"]),  # Step Functions, Batch
+    ("lastStatus", ["STOPPED"]),  # ECS
+    # Glue, and the last two with FAILED Redshift
+    ("state", ["SUCCEEDED", "FAILED", "TIMEOUT", "STOPPED", "FINISHED", "ABORTED"]),
+    ("currentState", ["SUCCEEDED", "FAILED", "CANCELLED"]),  # Athena
+    ("build-status", ["SUCCEEDED", "FAILED", "FAULT", "TIMED_OUT", "STOPPED"]),  # CodeBuild
+)
+
+ENDS: dict[str, Any] = {
+    "source": sorted(source for source, _ in _KINDS),
+    "detail-type": sorted(kind for _, kind in _KINDS),
+    "detail": {"$or": [{field: states} for field, states in _STATES]},
+}
+"""What the rule lets through: ends only. Steps on the way are left to the polls."""
+
+ARRIVALS: dict[str, Any] = {
+    "source": ["aws.s3", "aws.glue"],
+    "detail-type": [
+        "Object Created",
+        "Glue Data Catalog Table State Change",
+        "Glue Data Catalog Database State Change",
+    ],
+}
+"""Of every bucket that sends its events to EventBridge: which ones do is the operator's to say, there."""
