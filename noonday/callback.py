@@ -21,9 +21,11 @@ import json
 import os
 import random
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
+from http.client import HTTPException
 from types import TracebackType
 from typing import Any
 
@@ -59,11 +61,12 @@ class Callback:
         every: float = 20.0,
         tries: int = 8,
         send: Send | None = None,
-        wait: Callable[[float], object] | None = None,
+        wait: Callable[[float], object] = time.sleep,
     ) -> None:
         """``every``: seconds between heartbeats; at most half of what ``timeouts.heartbeat`` says.
 
-        ``tries``: of each report, with growing delays between them. ``send`` and ``wait`` are for tests.
+        ``tries``: of each report, with growing delays between them; 8 go on for a minute and a half. ``send``
+        and ``wait`` are for tests.
         """
         if not url.startswith(("http://", "https://")) or not token:
             raise ValueError("a callback needs the url and the token that the run was given")
@@ -73,7 +76,7 @@ class Callback:
         self._tries = tries
         self._send = send or _post
         self._over = threading.Event()
-        self._wait = wait or self._over.wait
+        self._wait = wait
         self._why: str | None = None
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -167,16 +170,16 @@ class Callback:
         """What a heartbeat says is kept for ``check``; one that was not taken is followed by the next."""
         while not self._over.wait(self._every) and not self.stopping:
             try:
-                self.heartbeat()
+                self._alive("heartbeat", None, tries=1)  # the next heartbeat is its repetition
             except CallbackError:
                 continue
 
-    def _alive(self, report: str, message: str | None) -> None:
-        stop = self._report(report, message=message).get("stop")
+    def _alive(self, report: str, message: str | None, *, tries: int | None = None) -> None:
+        stop = self._report(report, tries=tries, message=message).get("stop")
         if stop:
             self._stop(f"{stop.get('kind')}: {stop.get('reason') or 'asked to stop'}")
 
-    def _report(self, report: str, **fields: Any) -> dict[str, Any]:
+    def _report(self, report: str, *, tries: int | None = None, **fields: Any) -> dict[str, Any]:
         """One report, again and again until it is taken or refused."""
         if fields.get("message") is not None:
             fields["message"] = fields["message"][:_MOST_WORDS]
@@ -188,13 +191,13 @@ class Callback:
             "User-Agent": "noonday-callback",
         }
         told = ""
-        for attempt in range(self._tries):
+        for attempt in range(tries or self._tries):
             if attempt:
                 delay = min(LONGEST_DELAY, 2.0 ** (attempt - 1))
                 self._wait(delay * (0.5 + random.random() / 2))  # noqa: S311 - spreads, hides nothing
             try:
                 status, answer = self._send(self._url, headers, content)
-            except OSError as error:
+            except (OSError, HTTPException) as error:
                 told = f"cannot be reached: {error}"
                 continue
             if status == 200:

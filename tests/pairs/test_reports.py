@@ -33,6 +33,7 @@ from tests.pairs.interleaving import Actor, GatedDriver, in_turn, together
 
 S = InstanceState
 KINDS = ("sqlite-file", "mariadb", "mysql")
+SAMPLE = 15
 EVERY = os.environ.get("NOONDAY_TEST_PAIRS") == "0"
 NOTIFY = [{"on": ["success", "failure", "timeout", "kill"], "url": "https://example.com/"}]
 HEARTBEAT_MS = 30_000
@@ -271,13 +272,16 @@ def test_a_run_has_one_end_whoever_brings_it(
     store = SqlStore(driver)
     number = 0
     for name, situation in SITUATIONS.items():
-        for deeds in dict.fromkeys((situation.deeds, situation.deeds[::-1])):
+        orders = list(dict.fromkeys((situation.deeds, situation.deeds[::-1])))
+        for deeds in orders if EVERY else orders[number % len(orders) :][:1]:
             turned = Situation(**{**_fields(situation), "deeds": deeds})
-            scene = prepared(store, turned, number := number + 1)
-            alone = in_turn(driver, *(_bound(scene, deed) for deed in deeds))
-            judge(turned, scene, alone)
-            moments = alone[0].gate.count
-            for moment in range(moments) if EVERY else [number % moments]:
+            moments = [(number * 7) % SAMPLE]  # after its last one the first has ended
+            if EVERY:
+                scene = prepared(store, turned, number := number + 1)
+                alone = in_turn(driver, *(_bound(scene, deed) for deed in deeds))
+                judge(turned, scene, alone)
+                moments = list(range(alone[0].gate.count))
+            for moment in moments:
                 scene = prepared(store, turned, number := number + 1)
                 first, second = (_bound(scene, deed) for deed in deeds)
                 actors = list(together(driver, first, second, moment))
