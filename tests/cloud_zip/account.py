@@ -7,7 +7,6 @@ time nearer.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -177,8 +176,3 @@ def a_job(kind: str, target: Mapping[str, Any], **fields: Any) -> dict[str, Any]
         "target": {"kind": kind, **target},
         **fields,
     }
-
-
-def secret_of(account: Amazon, name: str, password: str) -> None:
-    secret = json.dumps({"username": "noonday", "password": password})
-    account.client("secretsmanager").create_secret(Name=name, SecretString=secret)

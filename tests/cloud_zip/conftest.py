@@ -1,25 +1,31 @@
-"""Deployed once for the process; for each test the account and its database are empty again."""
+"""Built once for a run, deployed once for a process; account and database are empty again for each test."""
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import closing
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from chalicelib.store import open_store
+from infra.package import Package
 from tests.cloud import amazon as amazons
 from tests.cloud.amazon import KEYS, REGION, Amazon
 from tests.cloud_zip import deploying, runtime
-from tests.cloud_zip.account import Account, secret_of
-from tests.cloud_zip.deploying import LANES, PREFIX, STAGE, Deployed
+from tests.cloud_zip.account import Account
+from tests.cloud_zip.deploying import OF_TESTS, PASSWORD, SECRET, WAREHOUSE, Deployed
 from tests.cloud_zip.front import Front
-from tests.cloud_zip.runtime import Code, Function
+from tests.cloud_zip.remaining import Remaining
+from tests.cloud_zip.runtime import Code, Configuration, Function
 from tests.databases import Server
+from tests.infra.building import built_once
 
-SCHEMA = "noonday_zip"
-PASSWORD = "no word of the tests"
-SECRET = "noonday-database"
+__all__ = ["PASSWORD", "SECRET"]
+SCHEMA = "noonday"
+MASTER = "noonday_master"
 
 
 @pytest.fixture(scope="session")
@@ -29,77 +35,121 @@ def amazon() -> Iterator[Amazon]:
 
 
 @pytest.fixture(scope="session")
-def database(mariadb: Server) -> Server:
-    """As RDS is set up: a user of the application's own, which must come over TLS."""
-    url = mariadb.create(SCHEMA)
-    with closing(open_store(url)) as store:
-        store.migrate(0)
-    mariadb.execute("DROP USER IF EXISTS noonday")
-    mariadb.execute(f"CREATE USER noonday IDENTIFIED BY '{PASSWORD}' REQUIRE SSL")
-    mariadb.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON {SCHEMA}.* TO noonday")
-    return mariadb
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same folder for all processes of a test run."""
+    base = tmp_path_factory.getbasetemp()
+    return (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "cloud-zip"
 
 
 @pytest.fixture(scope="session")
-def environment(database: Server) -> Mapping[str, str]:
-    """What the stage is deployed with."""
-    url = f"mysql://noonday@{database.host}:{database.port}/{SCHEMA}"
+def package(shared: Path) -> Package:
+    return built_once(shared, OF_TESTS)
+
+
+@pytest.fixture(scope="session")
+def code(package: Package, shared: Path) -> Code:
+    """The zip, unpacked once: nobody may write there."""
+    with deploying.alone(shared):
+        if not (shared / "whole").exists():
+            deploying.unpack(package.zip, shared / "task")
+            runtime.lay_out_runtime(shared / "runtime")
+            (shared / "whole").touch()
+    return Code(shared / "task", shared / "runtime")
+
+
+@pytest.fixture(scope="session")
+def machine(amazon: Amazon, mariadb: Server) -> Mapping[str, str]:
+    """What is different here: where AWS is, where the database is, and whose certificate that has."""
+    url = f"mysql://noonday@{mariadb.host}:{mariadb.port}/{SCHEMA}"
     return {
-        "NOONDAY_AUTH": "iam",
-        "NOONDAY_ADMINS": "role:noonday-admin",
-        "NOONDAY_STAGE": STAGE,
+        "AWS_REGION": REGION,
+        "AWS_ENDPOINT_URL": amazon.url,
         "NOONDAY_DATABASE": url,
-        "NOONDAY_DATABASE_SECRET": SECRET,
-        "NOONDAY_DATABASE_CA": str(database.ca_file),
-        "NOONDAY_QUEUES": PREFIX,
-        "NOONDAY_TARGETS_ALLOW": '[{"owner": "*", "kind": "*", "resource": "*"}]',
-        "NOONDAY_CONNECTION_WAREHOUSE": url,
-        "NOONDAY_CONNECTION_WAREHOUSE_PASSWORD": PASSWORD,
-        "NOONDAY_HTTP_ALLOW": "127.0.0.1",
+        "NOONDAY_DATABASE_CA": str(mariadb.ca_file),
+        WAREHOUSE: url,
     }
+
+
+@pytest.fixture(scope="session")
+def _made() -> Iterator[dict[str, Function]]:
+    """Functions that run, by the names that AWS knows them by."""
+    made: dict[str, Function] = {}
+    yield made
+    for function in made.values():
+        function.end()
 
 
 @pytest.fixture(scope="session")
 def deployed(
-    amazon: Amazon, environment: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> Deployed:
-    amazons.fresh(amazon)
-    shared = tmp_path_factory.getbasetemp()
-    if "popen-" in shared.name:  # one of several processes of the same run
-        shared = shared.parent
-    project = tmp_path_factory.mktemp("project") / "noonday"
-    return deploying.deploy(amazon, project, shared / "packages", environment)
-
-
-@pytest.fixture(scope="session")
-def code(deployed: Deployed, tmp_path_factory: pytest.TempPathFactory) -> Code:
-    folder = tmp_path_factory.mktemp("lambda")
-    return Code(
-        deploying.unpack(deployed.zip_file, folder / "task"),
-        runtime.lay_out_runtime(folder / "runtime"),
-    )
-
-
-@pytest.fixture(scope="session")
-def machine(amazon: Amazon) -> Mapping[str, str]:
-    return {"AWS_REGION": REGION, "AWS_ENDPOINT_URL": amazon.url}
-
-
-@pytest.fixture(scope="session")
-def functions(
-    deployed: Deployed,
+    amazon: Amazon,
+    package: Package,
     code: Code,
     machine: Mapping[str, str],
+    mariadb: Server,
+    _made: dict[str, Function],
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Mapping[str, Function]]:
+) -> Deployed:
+    """The database is as RDS makes it: empty, with a master whose password is in a secret."""
+    amazons.fresh(amazon)
+    mariadb.execute("DROP USER IF EXISTS noonday")
+    mariadb.execute(f"DROP DATABASE IF EXISTS {SCHEMA}")
     scratch = tmp_path_factory.mktemp("functions")
-    made = {
-        name: Function(code, deployed.configuration(name), machine, scratch)
-        for name in deployed.functions
-    }
-    yield made
-    for function in made.values():
-        function.end()
+
+    def invoke(of: Configuration, event: Mapping[str, Any]) -> Any:
+        if of.name not in _made:
+            _made[of.name] = Function(code, of, machine, scratch)
+        if of.name.endswith("-migrate"):
+            _master(amazon, mariadb, of.environment["NOONDAY_MASTER_SECRET"])
+        return _made[of.name].invoke(event)
+
+    def get(path: str) -> Mapping[str, Any]:
+        found = amazon.client("lambda").get_function_configuration(FunctionName="noonday-test-api")
+        of = deploying.configured(found)
+        answer = Front(frozenset({path}), lambda event: invoke(of, event)).call(
+            "GET", path, caller=None
+        )
+        told: Mapping[str, Any] = answer.body
+        return told
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {**KEYS, "AWS_ENDPOINT_URL": amazon.url, "AWS_REGION": REGION}.items():
+            patch.setenv(name, value)
+        patch.setenv("AWS_DEFAULT_REGION", REGION)
+        made = deploying.deploy(amazon, package, invoke, get)
+    for name in made.functions:
+        of = made.configuration(name)
+        _made.setdefault(of.name, Function(code, of, machine, scratch))
+    return made
+
+
+def _master(amazon: Amazon, mariadb: Server, secret: str) -> None:
+    """Whom RDS makes with the database; moto names another in the secret than in the database."""
+    secrets = amazon.client("secretsmanager")
+    password = json.loads(secrets.get_secret_value(SecretId=secret)["SecretString"])["password"]
+    login = json.dumps({"username": MASTER, "password": password})
+    secrets.put_secret_value(SecretId=secret, SecretString=login)
+    mariadb.execute(f"DROP USER IF EXISTS {MASTER}")
+    with closing(mariadb.connect()) as connection, connection.cursor() as cursor:
+        cursor.execute(f"CREATE USER {MASTER} IDENTIFIED BY %s REQUIRE SSL", (password,))
+    mariadb.execute(f"GRANT ALL ON *.* TO {MASTER} WITH GRANT OPTION")
+
+
+@pytest.fixture(scope="session")
+def database(mariadb: Server, deployed: Deployed) -> Server:
+    """As the deployment left it."""
+    del deployed
+    return mariadb
+
+
+@pytest.fixture(scope="session")
+def remaining(deployed: Deployed) -> Remaining:
+    del deployed
+    return Remaining()
+
+
+@pytest.fixture(scope="session")
+def functions(deployed: Deployed, _made: Mapping[str, Function]) -> Mapping[str, Function]:
+    return {name: _made[one["FunctionName"]] for name, one in deployed.functions.items()}
 
 
 @pytest.fixture
@@ -107,16 +157,12 @@ def account(
     amazon: Amazon,
     database: Server,
     deployed: Deployed,
+    remaining: Remaining,
     functions: Mapping[str, Function],
     machine: Mapping[str, str],
-    monkeypatch: pytest.MonkeyPatch,
 ) -> Account:
-    for name, value in KEYS.items():
-        monkeypatch.setenv(name, value)
     amazons.fresh(amazon)
     database.delete_rows(SCHEMA)
-    for lane in LANES:
-        amazon.client("sqs").create_queue(QueueName=f"noonday-{STAGE}-{lane}")
-    secret_of(amazon, SECRET, PASSWORD)
+    remaining.restore()
     front = Front(deployed.paths, functions["api"].invoke)
     return Account(amazon, database, SCHEMA, deployed, functions, machine, front)

@@ -1,133 +1,129 @@
-"""Chalice deploys to moto's server; what it made there is read back."""
+"""``make deploy`` deploys to moto's server, migration and smoke test included; what it made is read back."""
 
 from __future__ import annotations
 
 import fcntl
 import json
-import os
-import shutil
-import subprocess
-import sys
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.cloud.amazon import ACCOUNT, KEYS, REGION, Amazon, Answer, Environ, Gate
-from tests.cloud_zip.runtime import Configuration
+from infra import deploy as deploying
+from infra.account import reached
+from infra.connections import Connection
+from infra.package import ROOT, Package
+from infra.stack import Stack
+from infra.stage import Stage
+from tests.cloud.amazon import ACCOUNT, JSON, REGION, Amazon, Answer, Environ, Gate
+from tests.cloud_zip.runtime import Configuration, Raised
+from tests.cloud_zip.transforming import Transforming
+from tests.cloud_zip.unmade import KEPT, PASSWORD
 
-ROOT = Path(__file__).resolve().parents[2]
+__all__ = ["LANES", "PASSWORD", "PREFIX", "ROOT", "SECRET", "STAGE", "Deployed", "deploy", "unpack"]
+
 STAGE = "test"
+STACK = f"noonday-{STAGE}"
 LANES = ("wake", "launch", "work", "check", "deliver")
-PREFIX = f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/noonday-{STAGE}-"
+PREFIX = f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{STACK}-"
+SECRET = f"{STACK}/database"
+"""The name of the secret that the stack makes."""
+WAREHOUSE = "NOONDAY_CONNECTION_WAREHOUSE"
+OF_TESTS = Stage(
+    name=STAGE,
+    region=REGION,
+    admins=["role:noonday-admin"],
+    targets_allow=[{"owner": "*", "kind": "*", "resource": "*"}],
+    connections={
+        "warehouse": Connection(
+            url="mysql://noonday@warehouse.example.com:3306/noonday", secret=SECRET
+        )
+    },
+    settings={"NOONDAY_HTTP_ALLOW": "127.0.0.1"},
+)
+"""What an operator would write into a file for it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Deployed:
-    """What stands in the account after the deployment. Functions are by the names of ``app.py``."""
+    """What stands in the account after the deployment. Functions are by the names of ``app.py``.
+
+    ``policies``: who may invoke a function; ``roles``: what it may do itself. ``kept``: resources that moto
+    has no place for, by logical id. ``said``: by the deployment.
+    """
 
     functions: Mapping[str, Mapping[str, Any]]
     policies: Mapping[str, Mapping[str, Any]]
+    roles: Mapping[str, Mapping[str, Any]]
+    invoked: Mapping[str, Mapping[str, Any]]
+    reserved: Mapping[str, int]
     zip_file: Path
     rules: Mapping[str, Mapping[str, Any]]
     mappings: Mapping[str, Mapping[str, Any]]
-    paths: frozenset[str]
+    methods: Mapping[tuple[str, str], Mapping[str, Any]]
+    kept: Mapping[str, Mapping[str, Any]]
+    said: tuple[str, ...]
+
+    @property
+    def paths(self) -> frozenset[str]:
+        return frozenset(path for path, _ in self.methods)
 
     def configuration(self, function: str) -> Configuration:
-        found = self.functions[function]
-        return Configuration(
-            name=found["FunctionName"],
-            handler=found["Handler"],
-            timeout_s=found["Timeout"],
-            memory_mb=found["MemorySize"],
-            environment=found["Environment"]["Variables"],
-        )
+        return configured(self.functions[function])
 
 
-def deploy(amazon: Amazon, project: Path, shared: Path, environment: Mapping[str, str]) -> Deployed:
-    """``project``: a new folder; ``shared``: where processes of the same test run share what pip brought."""
-    make_project(project, environment)
-    for lane in LANES:
-        amazon.client("sqs").create_queue(QueueName=f"noonday-{STAGE}-{lane}")
-    packages = project / ".chalice" / "deployments"
-    with _alone(shared):
-        if (shared / "deployments").exists():
-            shutil.copytree(shared / "deployments", packages)
-        _chalice_deploys(amazon, project)
-        if not (shared / "deployments").exists():
-            shutil.copytree(packages, shared / "deployments")
-    [package] = packages.glob("*.zip")
-    return _read_back(amazon, package)
-
-
-def make_project(folder: Path, environment: Mapping[str, str]) -> None:
-    """What is deployed, and nothing else of the repository."""
-    left_out = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(ROOT / "chalicelib", folder / "chalicelib", ignore=left_out)
-    shutil.copytree(ROOT / ".chalice", folder / ".chalice")
-    for name in ("app.py", "requirements.txt"):
-        shutil.copy(ROOT / name, folder)
-    path = folder / ".chalice" / "config.json"
-    config = json.loads(path.read_text(encoding="utf-8"))
-    config["stages"] = {
-        STAGE: {
-            "api_gateway_stage": "api",
-            "iam_policy_file": "policy.json",
-            "environment_variables": dict(environment),
-        }
-    }
-    path.write_text(json.dumps(config), encoding="utf-8")
-    policy = {
-        "Version": "2012-10-17",
-        "Statement": [{"Effect": "Allow", "Action": "logs:PutLogEvents", "Resource": "*"}],
-    }
-    (folder / ".chalice" / "policy.json").write_text(json.dumps(policy), encoding="utf-8")
-
-
-@contextmanager
-def _alone(shared: Path) -> Iterator[None]:
-    shared.mkdir(exist_ok=True)
-    with (shared / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-def _chalice_deploys(amazon: Amazon, project: Path) -> None:
-    amazon.gate.faults["restapis"] = [_without_the_gaps] * 2
-    told = subprocess.run(
-        [
-            *(sys.executable, "-c", "import sys; from chalice.cli import main; sys.exit(main())"),
-            *("deploy", "--stage", STAGE, "--no-autogen-policy"),
-        ],
-        cwd=project,
-        env={
-            **{name: value for name, value in os.environ.items() if "NOONDAY" not in name},
-            **KEYS,
-            "AWS_ENDPOINT_URL": amazon.url,
-            "AWS_DEFAULT_REGION": REGION,
-        },
-        capture_output=True,
-        text=True,
-        check=False,
+def configured(found: Mapping[str, Any]) -> Configuration:
+    return Configuration(
+        name=found["FunctionName"],
+        handler=found["Handler"],
+        timeout_s=found["Timeout"],
+        memory_mb=found["MemorySize"],
+        environment=found["Environment"]["Variables"],
+        role=found["Role"],
     )
-    assert told.returncode == 0, told.stdout + told.stderr
 
 
-def _without_the_gaps(gate: Gate, environ: Environ, body: bytes) -> Answer:
-    """moto reads OpenAPI 3 with a description only, and Chalice writes Swagger 2 with none."""
-    if environ["REQUEST_METHOD"] == "POST":
-        document = json.loads(body)
-        del document["swagger"]
-        document["openapi"] = "3.0.1"
-        document["info"].setdefault("description", "")
-        body = json.dumps(document).encode()
-        environ["CONTENT_LENGTH"] = str(len(body))
-    return gate.carry_out(environ, body)
+Invoke = Callable[[Configuration, Mapping[str, Any]], Any]
+"""An event, to a function of that configuration; its answer."""
 
 
-def _read_back(amazon: Amazon, package: Path) -> Deployed:
+def deploy(
+    amazon: Amazon, package: Package, invoke: Invoke, get: Callable[[str], Mapping[str, Any]]
+) -> Deployed:
+    """``get``: what the deployed API answers at a path."""
+    Transforming(amazon)
+    amazon.fail("Invoke", _invoked(amazon, invoke))
+    said: list[str] = []
+    stack = Stack(reached(package.stage), STACK, poll_s=0)
+
+    def ask(url: str) -> Mapping[str, Any]:
+        return get(url.removeprefix(stack.outputs()["EndpointURL"].rstrip("/")))
+
+    deploying.deploy(package, stack, said.append, ask)
+    return _read_back(amazon, package.zip, tuple(said))
+
+
+def _invoked(amazon: Amazon, invoke: Invoke) -> Callable[[Gate, Environ, bytes], Answer]:
+    """moto runs no function; ours do."""
+
+    def answer(gate: Gate, environ: Environ, body: bytes) -> Answer:
+        with gate.aside():
+            found = amazon.client("lambda").get_function_configuration(
+                FunctionName=environ["PATH_INFO"].split("/")[-2]
+            )
+            try:
+                told, headers = invoke(configured(found), json.loads(body)), [JSON]
+            except Raised as error:
+                told = {"errorMessage": str(error)}
+                headers = [JSON, ("X-Amz-Function-Error", "Unhandled")]
+        return "200 OK", headers, json.dumps(told).encode()
+
+    return answer
+
+
+def _read_back(amazon: Amazon, package: Path, said: tuple[str, ...]) -> Deployed:
     functions = amazon.client("lambda")
     listed = functions.get_paginator("list_functions").paginate()
     found = {
@@ -140,20 +136,24 @@ def _read_back(amazon: Amazon, package: Path) -> Deployed:
     return Deployed(
         functions=found,
         policies={name: _policy(functions, one) for name, one in found.items()},
+        roles={name: _role(amazon, one["Role"]) for name, one in found.items()},
+        invoked={name: dict(_invoke_config(functions, one)) for name, one in found.items()},
+        reserved=dict(_reserved(functions, found)),
         zip_file=package,
         rules=_rules(amazon),
         mappings={
             _short(one["FunctionArn"]): one
             for one in functions.list_event_source_mappings()["EventSourceMappings"]
         },
-        paths=_paths(amazon),
+        methods=dict(_methods(amazon)),
+        kept=dict(KEPT),
+        said=said,
     )
 
 
 def _short(name: str) -> str:
-    """``minute`` of noonday-test-minute, ``api`` of noonday-test."""
-    name = name.rpartition(":")[2]
-    return name.removeprefix(f"noonday-{STAGE}").removeprefix("-") or "api"
+    """``minute`` of noonday-test-minute."""
+    return name.rpartition(":")[2].removeprefix(f"{STACK}-")
 
 
 def _policy(functions: Any, one: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -166,6 +166,31 @@ def _policy(functions: Any, one: Mapping[str, Any]) -> Mapping[str, Any]:
     return document
 
 
+def _role(amazon: Amazon, arn: str) -> Mapping[str, Any]:
+    """Its one policy, and who may take it on."""
+    roles, name = amazon.client("iam"), arn.rpartition("/")[2]
+    [policy] = roles.list_role_policies(RoleName=name)["PolicyNames"]
+    assert not roles.list_attached_role_policies(RoleName=name)["AttachedPolicies"]
+    document: Mapping[str, Any] = roles.get_role_policy(RoleName=name, PolicyName=policy)
+    trust = roles.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]
+    return {**document["PolicyDocument"], "Trust": trust}
+
+
+def _invoke_config(functions: Any, one: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
+    try:
+        found = functions.get_function_event_invoke_config(FunctionName=one["FunctionName"])
+    except functions.exceptions.ResourceNotFoundException:
+        return
+    yield from ((name, value) for name, value in found.items() if name.startswith("Maximum"))
+
+
+def _reserved(functions: Any, found: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, int]]:
+    for name, one in found.items():
+        told = functions.get_function_concurrency(FunctionName=one["FunctionName"])
+        if "ReservedConcurrentExecutions" in told:
+            yield name, told["ReservedConcurrentExecutions"]
+
+
 def _rules(amazon: Amazon) -> Mapping[str, Mapping[str, Any]]:
     events = amazon.client("events")
     return {
@@ -174,13 +199,23 @@ def _rules(amazon: Amazon) -> Mapping[str, Mapping[str, Any]]:
     }
 
 
-def _paths(amazon: Amazon) -> frozenset[str]:
+def _methods(amazon: Amazon) -> Iterator[tuple[tuple[str, str], Mapping[str, Any]]]:
     gateway = amazon.client("apigateway")
     [api] = gateway.get_rest_apis()["items"]
     pages = gateway.get_paginator("get_resources").paginate(restApiId=api["id"])
-    return frozenset(
-        one["path"] for page in pages for one in page["items"] if one.get("resourceMethods")
-    )
+    for page in pages:
+        for one in page["items"]:
+            for method, told in one.get("resourceMethods", {}).items():
+                yield (one["path"], method), told
+
+
+@contextmanager
+def alone(shared: Path) -> Iterator[None]:
+    """Of all processes of a test run, one at a time."""
+    shared.mkdir(parents=True, exist_ok=True)
+    with (shared / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def unpack(package: Path, folder: Path) -> Path:

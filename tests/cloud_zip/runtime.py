@@ -57,6 +57,12 @@ class Configuration:
     timeout_s: int
     memory_mb: int
     environment: Mapping[str, str]
+    role: str = ""
+
+    @property
+    def key(self) -> str:
+        """The id of the access key with which it signs; its role's, where it has one."""
+        return f"role-{self.name}" if self.role else "testing"
 
 
 def lay_out_runtime(folder: Path) -> Path:
@@ -282,7 +288,7 @@ def _environment(
     """As in Lambda, and not a variable of whoever runs the tests."""
     return {
         **of.environment,
-        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_ACCESS_KEY_ID": of.key,
         "AWS_SECRET_ACCESS_KEY": "testing",
         "AWS_SESSION_TOKEN": "testing",
         **machine,

@@ -1,4 +1,4 @@
-"""What Chalice made in the account, read back through its interfaces."""
+"""What the deployment made in the account, read back through its interfaces."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from typing import Any
 
 from app import app
 from chalicelib.events.rules import ARRIVALS, ENDS
+from infra.functions import SIZES, declared
+from infra.package import runtime
 from tests.cloud.amazon import ACCOUNT, REGION
-from tests.cloud_zip.deploying import PREFIX, ROOT, STAGE, Deployed
+from tests.cloud_zip.deploying import LANES, PASSWORD, PREFIX, ROOT, STAGE, Deployed
 from tests.cloud_zip.runtime import Code
 
 FED = {
@@ -25,8 +27,7 @@ FED = {
 
 
 def arn(function: str) -> str:
-    name = f"noonday-{STAGE}" + (f"-{function}" if function != "api" else "")
-    return f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}"
+    return f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:noonday-{STAGE}-{function}"
 
 
 def test_every_handler_is_a_function(deployed: Deployed) -> None:
@@ -41,9 +42,97 @@ def test_every_function_has_the_same_code(deployed: Deployed) -> None:
     assert {one["CodeSha256"] for one in deployed.functions.values()} == {digest}
 
 
+def test_the_deployment_says_what_it_does(deployed: Deployed) -> None:
+    said = "\n".join(deployed.said)
+    assert f"Deploying noonday-{STAGE} to account {ACCOUNT}, {REGION}" in said
+    assert "add Launch (AWS::Lambda::Function)" in said
+    assert "created the database noonday" in said
+    assert "user noonday authenticates with the password of its secret" in said
+    assert "It answers: https://" in said
+    assert PASSWORD not in said
+
+
 def test_every_function_has_a_role_of_its_own(deployed: Deployed) -> None:
     roles = {one["Role"] for one in deployed.functions.values()}
     assert len(roles) == len(deployed.functions)
+    for name, role in deployed.roles.items():
+        [trust] = role["Trust"]["Statement"]
+        assert trust["Principal"] == {"Service": "lambda.amazonaws.com"}, name
+        for statement in role["Statement"]:
+            assert not any("*" in action for action in statement["Action"]), name
+
+
+def test_roles_name_what_the_stack_made(deployed: Deployed) -> None:
+    """References are resolved: to the queues and to the secret that are there."""
+    secret = deployed.functions["api"]["Environment"]["Variables"]["NOONDAY_DATABASE_SECRET"]
+    assert secret.startswith(f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:noonday-{STAGE}/")
+    of_api = {one["Sid"]: one for one in deployed.roles["api"]["Statement"]}
+    assert of_api["DatabasePassword"]["Resource"] == secret
+    assert of_api["Send"]["Resource"] == f"arn:aws:sqs:{REGION}:{ACCOUNT}:noonday-{STAGE}-wake"
+
+
+def test_functions_are_as_large_as_they_were_declared(deployed: Deployed) -> None:
+    for name, one in deployed.functions.items():
+        size = SIZES[name]
+        assert (one["MemorySize"], one["Timeout"]) == (size.memory_mb, size.timeout_s), name
+        assert one["Runtime"] == runtime()
+        assert one["Architectures"] == ["x86_64"]
+        assert len(one["VpcConfig"]["SubnetIds"]) == 2
+        assert len(one["VpcConfig"]["SecurityGroupIds"]) == 1
+    limited = {one.name: one.size.concurrency for one in declared() if one.limits_by_reserve}
+    assert deployed.reserved == limited
+
+
+def test_a_minute_that_was_missed_does_not_come_again(deployed: Deployed) -> None:
+    """Neither from the rule nor from the queue of asynchronous events; whole hours for the rest."""
+    invoked = {name: one for name, one in deployed.invoked.items() if one}
+    assert invoked.pop("minute") == {"MaximumRetryAttempts": 0, "MaximumEventAgeInSeconds": 60}
+    again = {"MaximumRetryAttempts": 2, "MaximumEventAgeInSeconds": 3600}
+    assert invoked == dict.fromkeys(("completion", "data_arrival", "housekeeping"), again)
+    for rule in deployed.rules.values():
+        [target] = rule["Targets"]
+        name = target["Arn"].rpartition("-")[2]
+        assert target["RetryPolicy"] == deployed.invoked[name]
+
+
+def test_every_method_wants_a_signature_but_those_for_everybody(deployed: Deployed) -> None:
+    """A run's target reports with the credential of its run, which the function looks at itself."""
+    open_to_all = {
+        (path, method)
+        for (path, method), one in deployed.methods.items()
+        if one["authorizationType"] == "NONE"
+    }
+    kinds = {one["authorizationType"] for one in deployed.methods.values()}
+    assert kinds == {"NONE", "AWS_IAM"}
+    assert open_to_all == {
+        ("/health", "GET"),
+        ("/openapi.json", "GET"),
+        ("/runs/{token}/callback", "POST"),
+    }
+    api = arn("api")
+    for one in deployed.methods.values():
+        assert f"{api}/invocations" in one["methodIntegration"]["uri"]
+        assert one["methodIntegration"]["type"] == "AWS_PROXY".lower()
+
+
+def test_bursts_are_cut_off_before_the_functions(deployed: Deployed) -> None:
+    stage = deployed.kept["RestAPIapiStage"]
+    [throttled] = stage["MethodSettings"]
+    assert (stage["StageName"], throttled["ThrottlingRateLimit"]) == ("api", 50)
+
+
+def test_queues_are_written_over_tls_alone(deployed: Deployed) -> None:
+    policy = deployed.kept["QueuesOverTls"]
+    [statement] = policy["PolicyDocument"]["Statement"]
+    assert statement["Effect"] == "Deny"
+    assert {url.rpartition("-")[2] for url in policy["Queues"]} == set(LANES)
+    assert {on.rpartition("-")[2] for on in statement["Resource"]} == set(LANES)
+
+
+def test_the_alarm_that_the_clock_has_stopped_is_there(deployed: Deployed) -> None:
+    alarm = deployed.kept["ClockStoppedAlarm"]
+    assert alarm["AlarmActions"] == [f"arn:aws:sns:{REGION}:{ACCOUNT}:noonday-{STAGE}-alarms"]
+    assert alarm["TreatMissingData"] == "breaching"
 
 
 def test_every_function_has_the_settings_of_its_stage(deployed: Deployed) -> None:
@@ -58,6 +147,9 @@ def test_queues_feed_their_functions(deployed: Deployed) -> None:
         for name, one in deployed.mappings.items()
     }
     assert found == {name: (lane, size, "Enabled") for name, (lane, size) in FED.items()}
+    for name, one in deployed.mappings.items():
+        assert one["FunctionResponseTypes"] == ["ReportBatchItemFailures"], name
+        assert one["ScalingConfig"] == {"MaximumConcurrency": SIZES[name].concurrency}, name
 
 
 def test_the_clock_rings(deployed: Deployed) -> None:
@@ -90,10 +182,10 @@ def test_only_who_is_named_may_invoke(deployed: Deployed) -> None:
     [(who, source)] = found.pop("api")
     assert who == "apigateway.amazonaws.com"
     assert source.startswith(f"arn:aws:execute-api:{REGION}:{ACCOUNT}:")
-    for name in ("minute", "housekeeping", "completion", "data_arrival"):
-        [(who, source)] = found.pop(name)
-        assert who == "events.amazonaws.com"
-        assert source.startswith(f"arn:aws:events:{REGION}:{ACCOUNT}:rule/noonday-{STAGE}-{name}")
+    for rule in deployed.rules.values():
+        [target] = rule["Targets"]
+        [(who, source)] = found.pop(target["Arn"].rpartition("-")[2])
+        assert (who, source) == ("events.amazonaws.com", rule["Arn"])
     assert not any(found.values()), found
 
 
@@ -110,9 +202,11 @@ def test_what_ships_is_what_runs_and_no_more(deployed: Deployed, code: Code) -> 
     with zipfile.ZipFile(deployed.zip_file) as archive:
         names = archive.namelist()
     ours = {
-        str(path.relative_to(ROOT))
+        path.relative_to(ROOT)
+        .with_suffix(".pyc" if path.suffix == ".py" else path.suffix)
+        .as_posix()
         for path in (ROOT / "chalicelib").rglob("*")
-        if path.is_file() and path.suffix != ".pyc"
+        if path.is_file() and path.suffix in (".py", ".sql", ".pem") and "local" not in path.parts
     }
     assert ours <= set(names)
     tops = {name.partition("/")[0] for name in names}
@@ -133,8 +227,9 @@ def test_what_ships_is_what_runs_and_no_more(deployed: Deployed, code: Code) -> 
 
 
 def test_the_zip_holds_no_settings(deployed: Deployed) -> None:
-    """Passwords and stages come from the environment; Chalice's own configuration is no part of the code."""
+    """Passwords and stages come from the environment; Chalice's own configuration is no part of the code.
+    What jobs may launch is: variables hold too little."""
     with zipfile.ZipFile(deployed.zip_file) as archive:
         names = archive.namelist()
         assert not any(name.startswith(".chalice") or name.endswith(".env") for name in names)
-        assert json.dumps("no word of the tests").encode() not in archive.read("app.py")
+        assert PASSWORD.encode() not in b"".join(map(archive.read, names))

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from tests.cloud_zip.account import Account
-from tests.cloud_zip.conftest import PASSWORD, SCHEMA, SECRET
+from tests.cloud_zip.conftest import SCHEMA, SECRET
 from tests.cloud_zip.deploying import Deployed
 from tests.cloud_zip.front import Front
 from tests.cloud_zip.runtime import Code, Function
@@ -41,7 +41,7 @@ def own_functions(
         "NOONDAY_URL": ADDRESS,
         "NOONDAY_WEBHOOK_SECRETS": SIGNING,
         "NOONDAY_CONNECTION_WAREHOUSE": f"{url}?tls_ca={database.ca_file}",
-        "NOONDAY_CONNECTION_WAREHOUSE_PASSWORD": PASSWORD,
+        "NOONDAY_CONNECTION_WAREHOUSE_SECRET": SECRET,
         "NOONDAY_CONNECTION_VAULT": f"{url}?tls_ca={database.ca_file}",
         "NOONDAY_CONNECTION_VAULT_SECRET": SECRET,
     }
