@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from cli.cognito import Ended
 from cli.errors import Clash, Failure, Missing, Problem
 from cli.gateway import explain, gateways_word
 from cli.identity_tokens import read_token
@@ -30,6 +31,9 @@ _HINTS = {
     "quota_exceeded": "noonday owner show OWNER tells what there may be, and what there is",
 }
 
+RENEWED_S = 60
+"""An ID token that ends so soon is renewed: the request, and those that follow it, take their time."""
+
 
 class Client:
     """One server and one principal. Keeps its connection."""
@@ -42,6 +46,7 @@ class Client:
         notice: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.access = access
+        self._token = access.token
         self._signer = Signer(access.region, access.aws_profile) if access.auth == "iam" else None
         sign = self._signer.headers if self._signer else None
         self.transport = Transport(access.url, patience=patience, notice=notice, sign=sign)
@@ -148,8 +153,8 @@ class Client:
 
     def _headers(self, *, keyed: bool, has_body: bool) -> dict[str, str]:
         headers = {"Accept": "application/json", "User-Agent": "noonday-cli"}
-        if self.access.token and self.access.auth != "iam":
-            headers["Authorization"] = self._authorization(self.access.token)
+        if self._token and self.access.auth != "iam":
+            headers["Authorization"] = self._authorization(self._token)
         if self.access.owner:
             headers["X-Noonday-Owner"] = self.access.owner
         if has_body:
@@ -159,7 +164,7 @@ class Client:
         return headers
 
     def _authorization(self, token: str) -> str:
-        """API Gateway takes an ID token as it is. One that has ended is not even sent.
+        """API Gateway takes an ID token as it is. One that has ended is renewed, or not even sent.
 
         Raises:
             Failure: it has ended.
@@ -168,13 +173,27 @@ class Client:
             return f"Bearer {token}"
         found = read_token(token)
         now = self.transport.patience.now()
-        if found and found.ends_s is not None and found.ends_s <= now:
+        if found is None or found.ends_s is None or found.ends_s > now + RENEWED_S:
+            return token
+        if self.access.renew is not None:
+            return self._renewed(self.access.renew)
+        if found.ends_s <= now:
             ended = age(int(found.ends_s * 1000), int(now * 1000))
             raise Failure(
                 f"the ID token (from {self.access.token_from}) has expired, {ended}",
                 hint="noonday login keeps a new one, or set NOONDAY_TOKEN",
             )
         return token
+
+    def _renewed(self, renew: Callable[[], str]) -> str:
+        try:
+            self._token = renew()
+        except Ended as error:
+            raise Failure(
+                f"you are not signed in any more: {error.message}",
+                hint="sign in again: noonday login",
+            ) from error
+        return self._token
 
     def document(self, response: Response) -> Any:
         """The document that an answer carries."""

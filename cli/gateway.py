@@ -93,7 +93,7 @@ _REFUSALS: Mapping[str, tuple[str, str | None]] = {
     "IncompleteSignatureException": ("this server wants requests signed for AWS", None),
     "UnauthorizedException": (
         "the token is not accepted",
-        "noonday login keeps a new ID token, of the user pool that the server names",
+        "noonday login signs in anew, to the user pool that the server names",
     ),
     "ForbiddenException": (
         "API Gateway refused the request before anybody looked who you are",

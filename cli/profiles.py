@@ -14,7 +14,7 @@ from cli.errors import Failure, Misused, Unreadable
 from cli.gateway import AUTHS
 
 LOCAL = "http://127.0.0.1:8080"
-_SETTINGS = ("url", "token", "owner", "auth", "region", "aws_profile")
+_SETTINGS = ("url", "token", "owner", "auth", "region", "aws_profile", "client_id", "refresh")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,7 @@ class Profile:
     """One server: its address, how and by which token it knows us, and the team to act for.
 
     ``auth``: token, iam or cognito; None: as the address suggests. ``region`` and ``aws_profile``: for iam.
+    ``client_id``: of the user pool. ``refresh``: what renews the token of somebody who signed in there.
     """
 
     url: str | None = None
@@ -30,6 +31,8 @@ class Profile:
     auth: str | None = None
     region: str | None = None
     aws_profile: str | None = None
+    client_id: str | None = None
+    refresh: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,11 @@ class Profiles:
     def with_setting(self, name: str, setting: str, value: str | None) -> Profiles:
         changed = replace(self.profiles.get(name, Profile()), **{setting: value})
         return replace(self, profiles={**self.profiles, name: changed})
+
+    def with_token(self, name: str, token: str | None, refresh: str | None = None) -> Profiles:
+        """Another token; what renewed the one before is gone with it."""
+        changed = self.with_setting(name, "token", token)
+        return changed.with_setting(name, "refresh", refresh)
 
     def using(self, name: str) -> Profiles:
         self.named(name)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import click
 
 from cli.gateway import region_of
-from cli.profiles import LOCAL, Profile, Profiles, load, path_of
+from cli.profiles import LOCAL, Profile, Profiles, load, path_of, save
 
 if TYPE_CHECKING:
     from cli.client import Client
+    from cli.cognito import Pool
     from cli.screen import Screen
 
 FORMATS = ("table", "json", "yaml")
@@ -24,7 +25,7 @@ class Access:
     """A server and how we are known there. ``url_from``, ``token_from`` and ``auth_from`` say who set them.
 
     ``auth``: token, iam or cognito. ``region`` and ``aws_profile`` are for iam: None leaves them to AWS's
-    own configuration.
+    own configuration. ``renew`` gives a new ID token and keeps it; None where nothing can.
     """
 
     url: str
@@ -36,6 +37,7 @@ class Access:
     auth_from: str = ""
     region: str | None = None
     aws_profile: str | None = None
+    renew: Callable[[], str] | None = field(default=None, compare=False)
 
 
 @dataclass
@@ -90,7 +92,28 @@ class Session:
             auth_from,
             mine.region or region,
             mine.aws_profile,
+            self._renewal(mine, name, region) if token and token == mine.token else None,
         )
+
+    def pool(self, region: str, client_id: str) -> Pool:
+        """The user pool's client."""
+        from cli.cognito import Pool  # noqa: PLC0415 - only who signs in
+
+        return Pool(region, client_id, self.environment)
+
+    def _renewal(self, profile: Profile, name: str, region: str | None) -> Callable[[], str] | None:
+        client_id, refresh, region = profile.client_id, profile.refresh, profile.region or region
+        if client_id is None or refresh is None or region is None:
+            return None
+
+        def renew() -> str:
+            tokens = self.pool(region, client_id).renew(refresh)
+            path = path_of(self.environment)
+            kept = load(path)  # another command may have changed it meanwhile
+            save(kept.with_token(name, tokens.identity, tokens.refresh or refresh), path)
+            return tokens.identity
+
+        return renew
 
     @property
     def profile_name(self) -> str:

@@ -124,7 +124,10 @@ def set_value(session: Session, setting: str, value: str | None) -> None:
     if value is not None:
         _check(setting, value)
     name, key = session.profile_name, setting.replace("-", "_")
-    save(session.profiles.with_setting(name, key, value), path_of(session.environment))
+    changed = session.profiles.with_setting(name, key, value)
+    if setting == "token":
+        changed = session.profiles.with_token(name, value)
+    save(changed, path_of(session.environment))
     click.echo(f"profile {name}: {setting} {'is set' if value else 'is taken away'}", err=True)
 
 
