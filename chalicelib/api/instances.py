@@ -6,7 +6,7 @@ from chalice.app import Response
 
 from chalicelib.api.call import Call
 from chalicelib.api.documents import InstanceDocument, InstancePage
-from chalicelib.api.jobs import instance_filter
+from chalicelib.api.jobs import instance_filter, tags_of
 from chalicelib.api.rendering import answer, instance_document, instance_page
 from chalicelib.api.requests import AllInstancesQuery, Because, Query, RerunBody, RunQuery
 from chalicelib.api.resource import Resource
@@ -25,7 +25,8 @@ def list_instances(call: Call, query: AllInstancesQuery) -> Response:
     """Instances of all jobs, newest nominal time first."""
     wanted = instance_filter(query, call.owner)
     job_ref = call.named_job(query.job) if query.job else None
-    return answer(instance_page(queries.instances(call.engine, call.principal, wanted, job_ref)))
+    page = queries.instances(call.engine, call.principal, wanted, job_ref, tags_of(query.tag))
+    return answer(instance_page(page))
 
 
 @resource.route(

@@ -224,6 +224,9 @@ class AllStatisticsQuery(StatisticsQuery):
 
 class AllInstancesQuery(InstancesQuery):
     job: str | None = Field(None, description="Id or name of a job")
+    tag: Annotated[tuple[str, ...], WHOLE] = Field(
+        (), description="Of jobs with this tag, NAME=VALUE; of several, those with all"
+    )
 
 
 class EventsQuery(PageQuery):

@@ -21,10 +21,12 @@ class JobFilter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstanceFilter:
-    """[from_ms, to_ms) of nominal time."""
+    """[from_ms, to_ms) of nominal time. ``among``: of these jobs only, each of which costs a statement;
+    None: of all. Not together with ``job_id``."""
 
     owner: str | None = None
     job_id: str | None = None
+    among: tuple[str, ...] | None = None
     backfill: str | None = None
     group: str | None = None
     state: tuple[str, ...] = ()

@@ -8,9 +8,10 @@ from itertools import islice
 
 from chalicelib.engine.access import find_job
 from chalicelib.engine.engine import Engine
-from chalicelib.engine.filters import JobFilter, StatisticsFilter
+from chalicelib.engine.filters import StatisticsFilter
 from chalicelib.engine.ports import Reader
 from chalicelib.engine.statistics import SAMPLE, By, Sample, Skipped, Statistics, summarise
+from chalicelib.engine.tagged import Tags, tagged
 from chalicelib.engine.views import Page
 from chalicelib.model.calendar import read_snapshot
 from chalicelib.model.errors import InvalidInput, NotFound, Problem
@@ -41,7 +42,7 @@ class Asked:
     to_ms: int | None = None
     owner: str | None = None
     kind: str | None = None
-    tags: tuple[tuple[str, str], ...] = ()
+    tags: Tags = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,9 @@ def statistics(
         wanted = StatisticsFilter(
             owner=asked.owner,
             job_id=job_id,
-            among=_tagged(reader, asked, principal) if asked.tags else None,
+            among=tagged(reader, principal, asked.tags, asked.owner, most=TAGGED)
+            if asked.tags
+            else None,
             kind=asked.kind,
             from_ms=from_ms,
             to_ms=to_ms,
@@ -85,19 +88,6 @@ def statistics(
         return Answer(asked.by, from_ms, to_ms, told, reader.job_names(jobs) if jobs else {})
 
     return engine.store.read(work)
-
-
-def _tagged(reader: Reader, asked: Asked, principal: Principal) -> tuple[str, ...]:
-    """The jobs that have all the tags now; deleted ones left out."""
-    wanted = JobFilter(owner=asked.owner, tags=asked.tags, limit=TAGGED + 1)
-    found = reader.jobs(wanted, principal.sees)
-    if len(found) > TAGGED:
-        said = ", ".join(f"{name}={value}" for name, value in asked.tags)
-        message = (
-            f"more than {TAGGED:,} jobs have it; ask with owner, with further tags, or without"
-        )
-        raise InvalidInput([Problem("tag", message, said)])
-    return tuple(job.id for job in found)
 
 
 def _sample(reader: Reader, wanted: StatisticsFilter, principal: Principal) -> Sample:

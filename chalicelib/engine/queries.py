@@ -21,10 +21,11 @@ from chalicelib.engine.engine import Engine
 from chalicelib.engine.filters import BackfillFilter, EventFilter, InstanceFilter, JobFilter
 from chalicelib.engine.ports import Reader
 from chalicelib.engine.quotas import use_of
+from chalicelib.engine.tagged import Tags, tagged, written
 from chalicelib.engine.views import BackfillView, InstanceView, OwnerView, Page
 from chalicelib.model.backfill import Backfill
 from chalicelib.model.calendar import StoredCalendar
-from chalicelib.model.errors import InvalidInput, NotFound
+from chalicelib.model.errors import InvalidInput, NotFound, Problem
 from chalicelib.model.event import Event
 from chalicelib.model.instance import Instance
 from chalicelib.model.job import Job
@@ -34,6 +35,9 @@ from chalicelib.model.schedule import Schedule
 from chalicelib.model.states import InstanceState, JobState, Role
 from chalicelib.schedule import Explanation
 from chalicelib.schedule.previewing import explain_excluding
+
+TAGGED = 100
+"""Instances of jobs with a tag are looked for in so many jobs at most, one after the other."""
 
 T = TypeVar("T")
 
@@ -59,14 +63,28 @@ def instance(engine: Engine, principal: Principal, instance_id: str) -> Instance
 
 
 def instances(
-    engine: Engine, principal: Principal, wanted: InstanceFilter, job_ref: str | None = None
+    engine: Engine,
+    principal: Principal,
+    wanted: InstanceFilter,
+    job_ref: str | None = None,
+    tags: Tags = (),
 ) -> Page[InstanceView]:
-    """Newest nominal time first; of one job if it is named."""
+    """Newest nominal time first; of one job if it is named, or of the jobs that have all the tags.
+
+    Raises:
+        InvalidInput: both are given, or too many jobs have the tags.
+    """
+    if job_ref is not None and tags:
+        said = "a job is one, tags are for many: use one of both"
+        raise InvalidInput([Problem("tag", said, written(tags))])
 
     def work(reader: Reader) -> Page[InstanceView]:
         narrowed = wanted
         if job_ref is not None:
             narrowed = replace(wanted, job_id=find_job(reader, principal, job_ref).id)
+        if tags:
+            among = tagged(reader, principal, tags, wanted.owner, most=TAGGED)
+            narrowed = replace(wanted, among=among)
         rows = reader.instances(_one_more(narrowed), principal.sees)
         page = _page(rows, wanted.limit, lambda row: row.id)
         return Page(_views(reader, page.items), page.next, reader.pause())

@@ -26,13 +26,14 @@ class HistoryReads:
         self, wanted: StatisticsFilter, owners: Sequence[str] | None
     ) -> Sequence[Finished]:
         """Once there are enough, only what is newer than the oldest of them is asked for."""
-        newest: list[Finished] = []
+        newest: list[tuple[str, Finished]] = []
         for scope in _scopes(wanted, owners):
-            newest += [Finished(*row) for row in self._of("finished", wanted, scope)]
-            newest = sorted(newest, key=lambda one: (-one.nominal_ms, one.job_id))[: wanted.limit]
+            newest += [(id_, Finished(*row)) for id_, *row in self._of("finished", wanted, scope)]
+            # Also of equal nominal times, so that whoever sees all and whoever sees each has the same.
+            newest = sorted(newest, key=lambda one: one[0], reverse=True)[: wanted.limit]
             if len(newest) >= wanted.limit:
-                wanted = replace(wanted, from_ms=newest[-1].nominal_ms)
-        return newest
+                wanted = replace(wanted, from_ms=newest[-1][1].nominal_ms)
+        return [one for _, one in newest]
 
     def unfinished(
         self, wanted: StatisticsFilter, owners: Sequence[str] | None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from itertools import chain, product
 
 from chalicelib.engine.filters import Candidate, InstanceFilter, Selection
@@ -31,7 +32,9 @@ class InstancePages:
 
     def instances(self, wanted: InstanceFilter, owners: Sequence[str] | None) -> Sequence[Instance]:
         pages: Pages = self._pages_of_all
-        if wanted.job_id is not None:
+        if wanted.among is not None:
+            pages = self._pages_among
+        elif wanted.job_id is not None:
             pages = self._pages_of_job
         elif wanted.backfill is not None:
             pages = self._pages_of_backfill
@@ -70,6 +73,7 @@ class InstancePages:
                 "instances_of_job",
                 job_id=wanted.job_id,
                 before_ms=_before_ms(wanted),
+                after=as_cursor(wanted.after) if wanted.among else None,
                 from_ms=wanted.from_ms,
                 owner=owner,
                 owners=as_owners(owners),
@@ -80,6 +84,12 @@ class InstancePages:
                 grp=wanted.group,
                 limit=wanted.limit,
             )
+
+    def _pages_among(
+        self, wanted: InstanceFilter, owners: Sequence[str] | None
+    ) -> Iterable[Sequence[Row]]:
+        for job_id in wanted.among or ():
+            yield from self._pages_of_job(replace(wanted, job_id=job_id), owners)
 
     def _pages_of_backfill(
         self, wanted: InstanceFilter, owners: Sequence[str] | None
@@ -151,7 +161,7 @@ def _before_ms(wanted: InstanceFilter) -> int:
     """Within a job ids are ordered as nominal times are, so a page ends before the time of its cursor."""
     after = as_cursor(wanted.after)
     last_ms = LATEST_MS if after is None else _nominal_ms(after)
-    one_job = wanted.job_id is not None or wanted.backfill is not None
+    one_job = wanted.among is None and (wanted.job_id or wanted.backfill) is not None
     ends = [last_ms if one_job or after is None else last_ms + 1, wanted.to_ms]
     return min(end for end in ends if end is not None)
 

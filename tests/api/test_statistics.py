@@ -92,3 +92,9 @@ def test_of_the_jobs_with_a_tag(api: DescribedApi, submitted: Submitted) -> None
     answer = api("GET", "/stats?tag=counted")
     assert (answer.status, answer.body["problems"][0]["field"]) == (400, "tag")
     assert api("GET", f"/jobs/{tagged['id']}/stats?tag=counted=yes").status == 400
+    instances = api.get("/instances?tag=counted=yes&tag=tier=gold")["items"]
+    assert [one["job_id"] for one in instances] == [tagged["id"]]
+    assert api.get("/instances?tag=counted=perhaps")["items"] == []
+    both = api("GET", f"/instances?tag=counted=yes&job={tagged['id']}")
+    assert (both.status, both.body["problems"][0]["field"]) == (400, "tag")
+    assert api("GET", "/instances?tag=counted").status == 400

@@ -173,5 +173,9 @@ def test_lists_are_narrowed(run: Run, server: StandIn) -> None:
     server.routes["GET", "/instances"] = server.routes["GET", "/jobs"] = asked_for
     run("instance", "list", "--backfill", "f" * 32, "--group", "g")
     assert {("backfill", "f" * 32), ("group", "g")} <= set(server.asked[-1].query)
+    run("instance", "list", "--tag", "tier=gold")
+    assert ("tag", "tier=gold") in server.asked[-1].query
+    ran = run("instance", "list", "--tag", "tier=gold", "--job", "sample")
+    assert (ran.code, "use one of both" in ran.err) == (2, True)
     run("job", "list", "--tag", "tier=gold", "--group", "g")
     assert {("tag", "tier=gold"), ("group", "g")} <= set(server.asked[-1].query)

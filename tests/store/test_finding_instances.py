@@ -57,6 +57,30 @@ def minutes(every: Sequence[Instance], ids: Sequence[str]) -> list[int]:
     return [place[one] for one in ids]
 
 
+def test_instances_among_some_jobs_are_newest_first_and_paged(store: SqlStore) -> None:
+    every = filled(store)
+    same = [an_instance(20, an_id(number), state=S.FAILED) for number in (1, 2, 3)]
+    insert_instances(store, *same)
+    every += same
+
+    def found(**wanted: Any) -> list[int]:
+        narrowed = InstanceFilter(**{"among": (an_id(1), an_id(3)), **wanted})
+        rows = store.read(lambda reader: reader.instances(narrowed, None))
+        return minutes(every, [row.id for row in rows])
+
+    whole = found()
+    assert sorted(whole) == [0, 2, 3, 5, 6, 8, 9, 11, 12, 14]
+    assert [every[one].id for one in whole] == sorted(
+        (every[one].id for one in whole), reverse=True
+    )
+    assert found(among=()) == []
+    assert sorted(found(state=("WAITING",))) == [3, 5, 9, 11]
+    seen: list[int] = []
+    while page := found(limit=1, after=every[seen[-1]].id if seen else None):
+        seen += page
+    assert seen == whole
+
+
 def test_a_selection_is_oldest_first_and_goes_on_where_it_ended(store: SqlStore) -> None:
     every = filled(store)
 

@@ -286,6 +286,7 @@ def reads() -> dict[str, Callable[[Reader], object]]:
         "instances of job after": instances(["red", "blue"], job_id=an_id(3), after=middle),
         "instances of job in state": instances(job_id=an_id(3), state=("FAILED",)),
         "instances of job in time": instances(job_id=an_id(3), **span),
+        "instances among jobs": instances(among=(an_id(3), an_id(4)), after=middle),
         "instances of backfill": instances(backfill=an_id(3), state=("WAITING",)),
         "instances of group": instances(["red"], group="g"),
         "selected": selected(state=("WAITING",), after=middle),

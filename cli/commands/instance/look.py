@@ -9,7 +9,9 @@ import click
 from cli.client import path
 from cli.commands.backfill import backfill_id
 from cli.commands.instance.group import instance
+from cli.commands.many import tag_option
 from cli.commands.options import page_of, paging_options, past, span_options
+from cli.errors import Misused
 from cli.names import JOB, instance_id
 from cli.output import emit, say_more
 from cli.session import Session
@@ -27,6 +29,8 @@ from cli.why import why_lines
         noonday instance list --job daily-revenue
         # what failed since yesterday
         noonday instance list --state FAILED --state TIMED_OUT --from 1d
+        # of all jobs with a tag
+        noonday instance list --tag tier=gold
     """,
 )
 @click.option("--job", type=JOB, help="Only of this job.")
@@ -45,6 +49,7 @@ from cli.why import why_lines
 )
 @click.option("--backfill", metavar="BACKFILL", help="Only of this backfill.")
 @click.option("--group", metavar="GROUP", help="Only of this concurrency group.")
+@tag_option("Only of jobs")
 @span_options
 @paging_options
 @click.pass_obj
@@ -57,6 +62,7 @@ def list_instances(
     kind: str | None,
     backfill: str | None,
     group: str | None,
+    tags: tuple[str, ...],
     since: str | None,
     until: str | None,
     **paging: Any,
@@ -65,12 +71,15 @@ def list_instances(
 
     --from and --to are nominal times.
     """
+    if job and tags:
+        raise Misused("--job is one job, --tag is for many: use one of both")
     query = {
         "job": job,
         "state": list(state),
         "kind": kind,
         "backfill": backfill_id(session.api, backfill) if backfill else None,
         "group": group,
+        "tag": list(tags),
         "from": past(session.api, since),
         "to": past(session.api, until),
     }

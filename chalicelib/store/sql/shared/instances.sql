@@ -34,6 +34,7 @@ SELECT @instance_columns FROM scheduler_job_instances i
    @by(scheduler_job_instances_job)  -- if state
    @by(scheduler_job_instances_nominal)  -- if any_state
  WHERE i.job_id = :job_id AND i.nominal_ms < :before_ms
+   AND i.id < :after  -- if after
    AND i.nominal_ms >= :from_ms  -- if from_ms
    AND i.state = :state  -- if state
    AND i.owner = :owner  -- if owner

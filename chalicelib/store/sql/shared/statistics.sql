@@ -2,7 +2,7 @@
 -- order of the sample.
 
 -- name: finished
-SELECT i.job_id, i.owner, i.nominal_ms, i.kind, i.state, i.reason, i.run, i.run_created_ms,
+SELECT i.id, i.job_id, i.owner, i.nominal_ms, i.kind, i.state, i.reason, i.run, i.run_created_ms,
        i.launched_ms, i.started_ms, i.ended_ms
   FROM scheduler_job_instances i
    @by(scheduler_job_instances_nominal)  -- if job_id
