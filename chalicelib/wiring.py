@@ -24,6 +24,7 @@ from chalicelib.engine.callbacks import Callbacks
 from chalicelib.engine.engine import Chores, Engine
 from chalicelib.engine.ports import Alarm, Clock, Queue, Stops
 from chalicelib.entropy import SystemChance, SystemIds
+from chalicelib.model.credential import never_show
 from chalicelib.model.errors import Unavailable
 from chalicelib.model.retention import DAY_MS, Retention
 from chalicelib.notifications.availability import Availability
@@ -208,8 +209,19 @@ def system_clock(store: SqlStore, database: Database) -> Clock:
     return CorrectedClock(store.database_now_ms)
 
 
-def standard_log(settings: Settings, clock: Clock) -> JsonLog:
-    return JsonLog(sys.stderr, settings.log, clock.now_ms)
+def standard_log(settings: Settings, clock: Clock, *, for_people: bool = False) -> JsonLog:
+    """Whatever this process knows that grants something is hidden from now on, here and in what is stored."""
+    keep_secret(settings)
+    return JsonLog(sys.stderr, settings.log, clock.now_ms, for_people=for_people)
+
+
+def keep_secret(settings: Settings) -> None:
+    passwords = [
+        settings.database.password,
+        *(one.password for one in settings.connections.values()),
+    ]
+    webhooks = [secret for several in settings.webhook_secrets.values() for secret in several]
+    never_show(settings.token, *passwords, *webhooks)
 
 
 def _nothing() -> Noonday:

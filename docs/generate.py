@@ -29,7 +29,7 @@ from chalicelib.targets.http import HttpTarget
 from chalicelib.targets.process import ProcessTarget
 from chalicelib.targets.s3_results import S3Results
 from chalicelib.targets.sql import SqlTarget
-from docs import cli_commands, state_diagrams
+from docs import cli_commands, log_lines, state_diagrams
 from docs.fields import fields_of
 from docs.markdown import code, plain, table
 from infra import costs
@@ -123,6 +123,8 @@ def monthly() -> Iterator[str]:
 PARTS: Mapping[str, Part] = {
     "costs": monthly,
     "alarms": alarms,
+    "log-facts": log_lines.log_facts,
+    "metrics": log_lines.metrics,
     "job-diagram": state_diagrams.job_diagram,
     "job-table": state_diagrams.job_table,
     "instance-diagram": state_diagrams.instance_diagram,

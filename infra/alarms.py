@@ -11,6 +11,8 @@ from infra.functions import Function, lanes
 from infra.intrinsics import ref
 from infra.stage import Stage
 
+LONGEST = 1024  # characters of a description
+WHERE = ". More: docs/operating-on-aws.md#alarms, docs/observability.md"
 MINUTE_S = 60
 GB = 2**30
 
@@ -138,7 +140,8 @@ def _of_functions(functions: Sequence[Function], stage: Stage) -> Iterator[Alarm
         limit=5,
         period_s=300,
         meaning="requests fail that should not",
-        remedy="503: the database cannot be reached, or connections run out; 500 is a defect, see above",
+        remedy="503: the database cannot be reached, or connections run out; 500 is a defect, see above. "
+        "Each is a line of the log with `fact` Request and its status",
     )
     yield Alarm(
         name="Throttles",
@@ -241,7 +244,7 @@ def _resource(alarm: Alarm, stage: Stage) -> dict[str, Any]:
         "Type": "AWS::CloudWatch::Alarm",
         "Properties": {
             "AlarmName": f"{stage.prefix}-{alarm.name}",
-            "AlarmDescription": f"{alarm.meaning}. What to do: {alarm.remedy}"[:1024],
+            "AlarmDescription": _description(alarm),
             "Namespace": alarm.namespace,
             "MetricName": alarm.metric,
             "Dimensions": [
@@ -258,6 +261,12 @@ def _resource(alarm: Alarm, stage: Stage) -> dict[str, Any]:
             "OKActions": [ref("AlarmTopic")],
         },
     }
+
+
+def _description(alarm: Alarm) -> str:
+    """What stands in the mail of the alarm: it may be all that somebody has at night."""
+    said = f"{alarm.meaning}. What to do: {alarm.remedy}"
+    return f"{said[: LONGEST - len(WHERE)]}{WHERE}"
 
 
 def _topic(stage: Stage) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from chalicelib.aws.calling import Aws, region_of
 from chalicelib.aws.failures import AwsFailure
+from chalicelib.model.credential import never_show
 from chalicelib.model.errors import Unavailable
 
 KEPT_MS = 600_000
@@ -29,6 +30,7 @@ class KeptPassword:
         with self._lock:
             if self._kept is None or self._kept[1] <= self._now_ms():
                 self._kept = self._ask(), self._now_ms() + KEPT_MS
+                never_show(self._kept[0])
             return self._kept[0]
 
     def renew(self) -> str:
@@ -50,7 +52,9 @@ def secret_login(aws: Aws, secret: str) -> tuple[str, str]:
         Unavailable: it cannot be read, or lacks one of them.
     """
     text = _secret(aws, secret)
-    return _field(text, "username", secret), _field(text, "password", secret)
+    user, password = _field(text, "username", secret), _field(text, "password", secret)
+    never_show(password)
+    return user, password
 
 
 def _secret(aws: Aws, secret: str) -> str:

@@ -22,6 +22,7 @@ from chalicelib.engine.facts import BackfillSetAside
 from chalicelib.engine.ports import Transaction
 from chalicelib.engine.quotas import full, room_of
 from chalicelib.model.backfill import Action, Backfill, BackfillState
+from chalicelib.model.credential import without_credentials
 from chalicelib.model.event import Event
 from chalicelib.model.identity import instance_id
 from chalicelib.model.instance import Instance
@@ -257,7 +258,7 @@ def _set_aside(
     tx: Transaction, backfill: Backfill, error: Exception, now_ms: int
 ) -> BackfillSetAside:
     wait_ms = min(SET_ASIDE_MS << min(backfill.failures, 10), LONGEST_ASIDE_MS)
-    text = f"{type(error).__name__}: {error}"
+    text = without_credentials(f"{type(error).__name__}: {error}")
     tx.save_backfill(
         replace(backfill, failures=backfill.failures + 1, error=text, wake_ms=now_ms + wait_ms)
     )

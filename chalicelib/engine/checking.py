@@ -20,6 +20,7 @@ from chalicelib.engine.ports import HandedOut, Lane, Reader, Transaction
 from chalicelib.engine.prerequisites import conditions_of
 from chalicelib.engine.wait_ports import Upstream, Wait
 from chalicelib.engine.wakeups import ring_each
+from chalicelib.model.credential import without_credentials
 from chalicelib.model.instance import Instance
 from chalicelib.model.instants import parse_duration
 from chalicelib.model.job import read_definition
@@ -258,7 +259,7 @@ def _finding(condition: Condition, found: Found) -> Mapping[str, object]:
         "kind": condition.kind,
         "what": condition.words,
         "met": found.met,
-        "found": shortened(found.what),
+        "found": shortened(without_credentials(found.what)),
     }
     return {**finding, "late": True} if found.late else finding
 

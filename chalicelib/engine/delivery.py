@@ -16,6 +16,7 @@ from chalicelib.engine.notification_ports import Receipt
 from chalicelib.engine.notifying import GIVE_UP_MS
 from chalicelib.engine.ports import HandedOut, Lane, Transaction
 from chalicelib.engine.wakeups import ring
+from chalicelib.model.credential import without_credentials
 from chalicelib.model.notification import Notification, NotificationState
 
 LEASE_MS = 60_000  # much longer than a channel takes; then somebody else may try
@@ -102,7 +103,7 @@ def settled(one: Notification, receipt: Receipt, chance: float, now_ms: int) -> 
         return replace(
             one, state=NotificationState.DELIVERED, wake_ms=None, error=None, ended_ms=now_ms
         )
-    error = receipt.error[:ERROR_CHARACTERS]
+    error = without_credentials(receipt.error)[:ERROR_CHARACTERS]
     if receipt.give_up or now_ms >= one.give_up_ms:
         return replace(
             one, state=NotificationState.FAILED, wake_ms=None, error=error, ended_ms=now_ms

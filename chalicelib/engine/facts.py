@@ -193,8 +193,8 @@ class ReportRefused(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaunchBegun(OfRun):
-    """A run that waited is claimed, and its target is called next. ``lateness_ms``: since it was due, see
-    ``punctuality``; None where it waited for something else than its time and its prerequisites."""
+    """A run that waited is claimed, and its target is called next. ``lateness_ms``: since it was due, as
+    the metric LaunchLateness says; none where it waited for something else than its time and its data."""
 
     kind: str
     epoch: int
@@ -273,6 +273,8 @@ class InstanceSkipped(OfRun):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotificationDelivered(OfJob):
+    """Its receiver took it. ``attempt`` counts the tries."""
+
     notification_id: str
     instance_id: str | None
     event: str

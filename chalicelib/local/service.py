@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -107,7 +108,7 @@ def build(settings: Settings, options: Options, listener: socket.socket, app: An
     _claim_file(settings)
     store = wiring.open_database(settings)
     clock = _clock(store, settings, options)
-    log = wiring.standard_log(settings, clock)
+    log = wiring.standard_log(settings, clock, for_people=sys.stderr.isatty())
     store.migrate(clock.now_ms())
     queues = MemoryQueues(settings.workers)
     alarm = AlarmThread(clock)

@@ -6,7 +6,7 @@ import dataclasses
 import json
 import threading
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Literal, TextIO
@@ -37,12 +37,36 @@ LONGEST_TEXT = 4_000
 """Characters of one field. Of a trace the end is kept, which says what was raised and where."""
 LONGEST_LINE = 16_000
 
+BESIDES: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "Request": (
+        "A request was answered. With 500 and more it is an error; else it is written with NOONDAY_LOG=debug",
+        ("method", "route", "status", "duration_ms"),
+    ),
+    "Failed": (
+        "A function could not do its work, and says why in a sentence; whoever called it tries again",
+        ("error", "sending", "handler", "alarm", "queue", "message"),
+    ),
+    "Unexpected": (
+        "An error that nobody foresaw, with its trace: please report it",
+        ("error", "trace", "method", "route", "sending", "handler", "alarm", "queue", "message"),
+    ),
+    "Unread": (
+        "A message or an event says nothing that this version reads; the message ends in the dead letters",
+        ("error", "message", "source"),
+    ),
+    "Deployed": (
+        "The function migrate made the database ready, or looked at it",
+        ("action", "did", "migrations", "database", "schema", "program", "clock_ms", "owners", "admins",
+         "warnings"),
+    ),
+}  # fmt: skip
+"""Lines besides the engine's facts: what they mean, and their fields."""
+
 
 class JsonLog:
     """Writes facts, and what goes wrong around them, as lines. Never raises: a full disk stops no run.
 
-    ``hidden``: texts that are written as ``(hidden)`` wherever they stand. ``for_people``: lines that are
-    read as they come by, instead of JSON.
+    ``for_people``: lines that are read as they come by, instead of JSON.
     """
 
     def __init__(
@@ -51,13 +75,11 @@ class JsonLog:
         level: str,
         now_ms: Callable[[], int],
         *,
-        hidden: Iterable[str] = (),
         for_people: bool = False,
     ) -> None:
         self._stream = stream
         self._least = _ORDER[level]
         self._now_ms = now_ms
-        self._hidden = tuple(hidden)
         self._for_people = for_people
         self._lock = threading.Lock()
         self.stage: str | None = None  # metrics are written for this stage; None: nowhere
@@ -137,8 +159,6 @@ class JsonLog:
         if isinstance(value, list | tuple):
             return [self._shown(name, each) for each in value]
         text = without_credentials(str(value))
-        for secret in self._hidden:
-            text = text.replace(secret, "(hidden)")
         if len(text) <= LONGEST_TEXT:
             return text
         return f"…{text[-LONGEST_TEXT:]}" if name == "trace" else f"{text[:LONGEST_TEXT]}…"
