@@ -15,7 +15,7 @@ PREFIX = "noonday1"
 HIDDEN = "(hidden)"
 
 SHORTEST = 8
-"""Characters of a secret that is hidden wherever it stands: a shorter one may be a word of another meaning."""
+"""Characters of a secret that is hidden wherever it stands: a shorter one may be a word, too."""
 MOST = 300  # secrets that are remembered, the latest: tokens of IAM are new ones every few minutes
 
 _FORMS = (
