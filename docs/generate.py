@@ -32,10 +32,10 @@ from chalicelib.targets.sql import SqlTarget
 from docs import cli_commands, log_lines, state_diagrams
 from docs.fields import fields_of
 from docs.markdown import code, plain, table
-from infra import costs
+from infra import costs, prices
 from infra.alarms import wanted as wanted_alarms
 from infra.capacity import max_connections
-from infra.functions import declared
+from infra.functions import SIZES, declared
 from infra.stage import Database, Stage
 
 DOCS = Path(__file__).resolve().parent
@@ -116,12 +116,41 @@ def alarms() -> Iterator[str]:
 
 def monthly() -> Iterator[str]:
     yield from table(costs.HEADER, costs.rows())
+
+
+def runs_cost() -> Iterator[str]:
+    yield from table(costs.COUNTED_HEADER, costs.counted())
+
+
+def price_list() -> Iterator[str]:
+    yield from table(["price", "dollars", "for", "read in"], prices.rows())
     yield ""
-    yield f"Prices of {costs.DATED}."
+    yield f"us-east-1, on demand; looked at on {prices.LOOKED}, in stored copies of these pages."
+
+
+def reach() -> Iterator[str]:
+    """How far the limits of a stage go, and where the lines cross."""
+    run, limits = costs.a_run(), (SIZES["launch"].concurrency, SIZES["completion"].concurrency)
+    yield (
+        f"* The limits of `infra/functions.py` keep up with some **{costs.bearable():,} hourly jobs**,"
+        " evenly spread:"
+    )
+    yield (
+        f"  {limits[0]} processes launch, ask and settle, {run.launch_s * 1000:.0f} ms of one for a run; "
+        f"{limits[1]} hear of ends,"
+    )
+    yield f"  {run.completion_s * 1000:.0f} ms each."
+    yield (
+        "* The default stage costs as much as MWAA's small environment costs idle at "
+        f"{costs.level_with_mwaa():,} hourly jobs."
+    )
 
 
 PARTS: Mapping[str, Part] = {
     "costs": monthly,
+    "runs-cost": runs_cost,
+    "prices": price_list,
+    "reach": reach,
     "alarms": alarms,
     "log-facts": log_lines.log_facts,
     "metrics": log_lines.metrics,

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError, WaiterError
 
 from infra import bucket, package, quotas
 from infra.account import Account, reached
-from infra.functions import declared
+from infra.functions import declared, sized
 from infra.package import BUILD, OPEN, Package
 from infra.problems import Stuck
 from infra.stack import Say, Stack
@@ -31,7 +31,8 @@ def deploy(built: Package, stack: Stack, say: Say, get: Get) -> None:
     account = stack.account
     say(f"Deploying {stack.name} to account {account.id}, {account.region}, as {account.who}")
     new = not stack.ready()
-    for warning in quotas.look(account, built.stage, declared(), new=new):
+    functions = sized(declared(), built.stage.concurrency)
+    for warning in quotas.look(account, built.stage, functions, new=new):
         say(f"  warning: {warning}")
     place = bucket.provide(account)
     say(f"Uploading {built.zip.stat().st_size:,} bytes to s3://{place}/{built.stage.name}/")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
 from chalice.app import CloudWatchEventConfig, ScheduledEventConfig, SQSEventConfig
+
+from infra.problems import Stuck
 
 
 class Source(Enum):
@@ -52,15 +54,17 @@ CONNECTIONS = 2
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """``lane``: the queue that feeds it; None where none does."""
+    """``lane``: the queue that feeds it; None where none does. ``at_once``: a stage's own limit."""
 
     name: str
     source: Source
     lane: str | None = None
+    at_once: int | None = None
 
     @property
     def size(self) -> Size:
-        return SIZES.get(self.name, STANDARD)
+        usual = SIZES.get(self.name, STANDARD)
+        return usual if self.at_once is None else replace(usual, concurrency=self.at_once)
 
     @property
     def logical_id(self) -> str:
@@ -94,6 +98,21 @@ class Function:
 def declared() -> Sequence[Function]:
     """In the order of ``app.py``; the API first."""
     return tuple(_functions(importlib.import_module("app").app))
+
+
+def sized(functions: Sequence[Function], concurrency: Mapping[str, int]) -> Sequence[Function]:
+    """The functions with the limits of a stage.
+
+    Raises:
+        Stuck: there is no such function, or what it does is not to be done by several at once.
+    """
+    open_to = {
+        one.name for one in functions if one.source in (Source.API, Source.QUEUE, Source.EVENTS)
+    }
+    strange = sorted(set(concurrency) - open_to)
+    if strange:
+        raise Stuck(f"concurrency: {strange[0]} is none of {', '.join(sorted(open_to))}")
+    return [replace(one, at_once=concurrency.get(one.name)) for one in functions]
 
 
 def _functions(app: Any) -> list[Function]:

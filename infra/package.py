@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from infra.functions import Function, declared
+from infra.functions import Function, declared, sized
 from infra.policies import policy
 from infra.problems import Stuck
 from infra.stage import Stage, read_stage, the_stage
@@ -78,7 +78,7 @@ def build(stage: Stage, folder: Path) -> Package:
 
 def assemble(stage: Stage, project: Path, requirements: Path) -> dict[str, Any]:
     """What Chalice makes of the stage, in ``project``: its template, merged with ours."""
-    _lay_out(project, declared(), stage)
+    _lay_out(project, sized(declared(), stage.concurrency), stage)
     shutil.copy(requirements, project / "requirements.txt")
     _chalice(project, stage)
     made: dict[str, Any] = json.loads((project / "out" / "sam.json").read_text(encoding="utf-8"))

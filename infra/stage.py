@@ -88,6 +88,7 @@ class Stage(_Part):
     webhook_secret: str | None = None
     settings: dict[str, str] = {}
     reserve_concurrency: bool = True
+    concurrency: dict[str, Annotated[int, Field(ge=2, le=1000)]] = {}
     log_days: Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731] = 30
     alarms_to: Annotated[str, Field(pattern=r"[^@\s]+@[^@\s]+")] | None = None
 

@@ -7,6 +7,7 @@ site-packages: what the zip lacks is missing, as it would be there.
 from __future__ import annotations
 
 import json
+import os
 import queue
 import shutil
 import signal
@@ -177,6 +178,7 @@ class Function:
         self, code: Code, configuration: Configuration, machine: Mapping[str, str], scratch: Path
     ) -> None:
         self.configuration = configuration
+        self.invocations = 0
         self.cold_s: list[tuple[float, float]] = []
         """Of each start: seconds to its being ready, and to the answer of its first event."""
         self._code = code
@@ -193,6 +195,7 @@ class Function:
             Died: its process ended, by itself, by ``kill`` or because its time was over.
         """
         with self._one_at_a_time:
+            self.invocations += 1
             cold = self._sandbox is None or self._sandbox.process.poll() is not None
             sandbox = self._warm()
             limit_s = self.configuration.timeout_s
@@ -231,6 +234,18 @@ class Function:
     def said(self) -> str:
         """The end of its log."""
         return self._sandbox.said() if self._sandbox is not None else ""
+
+    def logged(self) -> bytes:
+        """All that it has written."""
+        return self._sandbox.log.read_bytes() if self._sandbox is not None else b""
+
+    def cpu_s(self) -> float:
+        """What its process has used of a processor."""
+        if self._sandbox is None:
+            return 0.0
+        stat = Path(f"/proc/{self._sandbox.process.pid}/stat").read_text("ascii")
+        user, system = stat.rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
     def _warm(self) -> _Sandbox:
         if self._sandbox is None or self._sandbox.process.poll() is not None:

@@ -4,20 +4,73 @@ from __future__ import annotations
 
 import pytest
 
-from infra.costs import HOURS, INSTANCE_HOUR, NAT_HOUR, SIZES, cost
+from chalicelib.notifications.metrics import METRICS
+from infra.capacity import MEMORY_GB
+from infra.costs import (
+    HOURS,
+    SIZES_SHOWN,
+    VALUES,
+    a_run,
+    bearable,
+    cost,
+    level_with_mwaa,
+    metrics,
+    rows,
+)
+from infra.functions import SIZES
+from infra.prices import PRICES, dollars
 
 
 def test_database_and_egress_are_paid_from_the_first_job_on() -> None:
     none = cost(0, "db.t4g.small")
-    assert none.database >= INSTANCE_HOUR["db.t4g.small"] * HOURS
-    assert none.egress == pytest.approx(NAT_HOUR * HOURS)
+    assert none.database >= dollars("db.t4g.small") * HOURS
+    assert none.egress == pytest.approx((0.045 + 0.005) * HOURS)
     assert none.scheduler == 0
 
 
 def test_a_job_more_never_costs_less() -> None:
-    totals = [cost(*size).total for size in SIZES]
+    totals = [cost(*size).total for size in SIZES_SHOWN]
     assert totals == sorted(totals)
+
+
+def test_a_standby_costs_the_database_twice() -> None:
+    one, two = cost(10, "db.m7g.large"), cost(10, "db.m7g.large", standby=True)
+    secrets = 2 * dollars("secret")
+    assert two.database - secrets == pytest.approx(2 * (one.database - secrets))
 
 
 def test_scheduler_is_a_dollar_for_a_million_calls() -> None:
     assert cost(10_000, "db.m7g.large").scheduler == pytest.approx(7.3)
+
+
+def test_every_class_shown_can_be_packaged_and_has_a_price() -> None:
+    for _, instance in SIZES_SHOWN:
+        assert instance in MEMORY_GB
+        assert instance in PRICES
+    assert len(list(rows())) == len(SIZES_SHOWN)
+
+
+def test_every_dimension_of_a_metric_is_counted() -> None:
+    assert {one.by for one in METRICS.values() if one.by} <= set(VALUES)
+    assert metrics() > len(METRICS)
+
+
+def test_the_limits_are_what_a_run_takes_of_them() -> None:
+    run = a_run()
+    an_hour = SIZES["launch"].concurrency * 3600 / run.launch_s
+    assert bearable() <= an_hour
+    assert run.launch_s < run.seconds
+    assert run.launch_s + run.completion_s == pytest.approx(run.seconds)
+
+
+def test_what_the_page_says_a_million_needs_is_enough() -> None:
+    """``concurrency: {launch: 60, completion: 16}``."""
+    run = a_run()
+    assert 60 * 3600 / run.launch_s >= 1_000_000
+    assert 16 * 3600 / run.completion_s >= 1_000_000
+
+
+def test_where_the_lines_cross() -> None:
+    level = level_with_mwaa()
+    idle = dollars("MWAA, small") * HOURS
+    assert cost(level, "db.t4g.small").total <= idle < cost(level + 2_000, "db.t4g.small").total

@@ -169,6 +169,19 @@ def test_a_class_that_is_too_small_is_refused() -> None:
         connections_allowed("db.z9.huge", 1)
 
 
+def test_a_stage_may_have_more_at_once_as_far_as_its_database_goes(tmp_path: Path) -> None:
+    more = {"launch": 60, "completion": 16}
+    large = Stage(name="e", concurrency=more, database=Database(instance="db.m7g.large"))
+    made = assembled(tmp_path / "large", large)["Resources"]
+    [event] = made["Launch"]["Properties"]["Events"].values()
+    assert event["Properties"]["ScalingConfig"] == {"MaximumConcurrency": 60}
+    assert made["Completion"]["Properties"]["ReservedConcurrentExecutions"] == 16
+    with pytest.raises(Stuck, match="choose a larger class"):
+        assembled(tmp_path / "small", Stage(name="e", concurrency=more))
+    with pytest.raises(Stuck, match="concurrency: minute is none of api"):
+        assembled(tmp_path / "strange", Stage(name="e", concurrency={"minute": 3}))
+
+
 def test_endpoints_need_to_know_the_services(tmp_path: Path) -> None:
     anything = [{"owner": "*", "kind": "*", "resource": "*"}]
     with pytest.raises(Stuck, match="may call any"):
