@@ -1,8 +1,9 @@
 """What a deployment asks for once its functions are there: a database that is ready, and whether it works.
 
 ``{}`` or ``{"action": "migrate"}`` makes the database ready, as its master; ``{"action": "check"}`` only
-looks, as the application does. Both may be repeated at will, and say what they did and found. What fails
-raises, which fails the invocation and so the deployment.
+looks, as the application does; ``{"action": "pause", "reason": …}`` holds everything in a database that was
+restored, before anybody else is connected to it. All may be repeated at will, and say what they did and
+found. What fails raises, which fails the invocation and so the deployment.
 """
 
 from __future__ import annotations
@@ -15,14 +16,16 @@ from typing import Any
 from chalicelib import wiring
 from chalicelib.aws import Aws
 from chalicelib.aws.credentials import secret_login
+from chalicelib.engine import commands
 from chalicelib.engine.commands.people import hash_token
 from chalicelib.model.errors import InvalidInput, NoondayError, Problem, Unavailable
+from chalicelib.model.principal import Principal
 from chalicelib.notifications.clock import wall_ms
 from chalicelib.notifications.log import JsonLog
 from chalicelib.settings import BadSetting, Settings, environment, read_settings
 from chalicelib.store import SqlStore
 
-ACTIONS = ("migrate", "check")
+ACTIONS = ("migrate", "check", "pause")
 ADMIN = "admin"
 """Who has the token of NOONDAY_TOKEN."""
 
@@ -40,7 +43,8 @@ def deploy(event: Mapping[str, Any]) -> Mapping[str, Any]:
         settings = _settings()
         aws = Aws(settings.aws_region, wall_ms)
         done = _migrated(settings, aws) if action == "migrate" else {}
-        answer = {**done, **_checked(settings, aws)}
+        held = _paused(str(event.get("reason") or "")) if action == "pause" else {}
+        answer = {**done, **held, **_checked(settings, aws)}
     except NoondayError as error:
         log.failure(error, handler="migrate")
         raise
@@ -50,10 +54,13 @@ def deploy(event: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _action(event: Mapping[str, Any]) -> str:
     given = event if isinstance(event, Mapping) else {"event": event}
-    unknown = [
-        Problem(name, "is not known here; there is action") for name in given if name != "action"
-    ]
     action = given.get("action", "migrate")
+    known = ("action", "reason") if action == "pause" else ("action",)
+    unknown = [
+        Problem(name, f"is not known here; there is {' and '.join(known)}")
+        for name in given
+        if name not in known
+    ]
     if action not in ACTIONS:
         unknown.append(Problem("action", f"is one of {', '.join(ACTIONS)}", action))
     if unknown:
@@ -89,6 +96,13 @@ def _migrated(settings: Settings, aws: Aws) -> Mapping[str, Any]:
         tls=wiring.tls_of(settings),
     )
     return {"did": list(provided.did), "migrations": list(provided.migrations)}
+
+
+def _paused(reason: str) -> Mapping[str, Any]:
+    """Before any other function is connected to it; ``noonday resume`` ends it."""
+    operator = Principal(ADMIN, admin=True)
+    held = commands.pause(wiring.noonday().engine, operator, reason=reason or None)
+    return {"paused": {"since_ms": held.since_ms, "by": held.by, "reason": held.reason}}
 
 
 def _checked(settings: Settings, aws: Aws) -> Mapping[str, Any]:

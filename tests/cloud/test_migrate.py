@@ -14,6 +14,7 @@ import pymysql
 import pytest
 
 from app import migrate
+from chalicelib import cloud, wiring
 from chalicelib.local.context import EventContext
 from chalicelib.model.errors import InvalidInput, NoondayError, Unavailable
 from chalicelib.store import open_store
@@ -232,9 +233,31 @@ def test_iam_is_rdss_own(deployed: Deployed) -> None:
         deployed.migrate()
 
 
+def test_a_restored_database_is_held_before_anybody_is_connected(
+    deployed: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It needs no master, whose secret may be another after a restore; to hold it again changes nothing."""
+    deployed.migrate()
+    deployed.setting("NOONDAY_MASTER_SECRET", "")
+    deployed.setting(
+        "NOONDAY_QUEUES", "https://sqs.eu-central-1.amazonaws.com/123456789012/noonday-test-"
+    )
+    monkeypatch.setattr(wiring, "_make", cloud.compose)
+    monkeypatch.setattr(wiring, "_made", None)
+    held = deployed.migrate(action="pause", reason="restored the backup of 9 o'clock")
+    assert held["paused"]["reason"] == "restored the backup of 9 o'clock"
+    assert held["schema"] == NEWEST
+    assert deployed.migrate(action="pause")["paused"] == held["paused"]
+
+
 @pytest.mark.parametrize(
     ("event", "said"),
-    [({"action": "drop"}, "action"), ({"tables": []}, "is not known here"), ([], "event")],
+    [
+        ({"action": "drop"}, "action"),
+        ({"tables": []}, "is not known here"),
+        ({"reason": "x"}, "reason"),
+        ([], "event"),
+    ],
 )
 def test_who_asks_for_something_else_is_refused(event: Any, said: str) -> None:
     with pytest.raises(InvalidInput, match=said):

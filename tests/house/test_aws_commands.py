@@ -26,6 +26,8 @@ OF_THE_CLI = {("sso", "login"), ("s3", "cp"), ("s3", "ls"), ("s3", "rm"), ("conf
 """Commands of the CLI itself, which no service has."""
 EVERYWHERE = {"region", "profile", "output", "query", "cli-binary-format", "no-cli-pager"}
 _NAMED = re.compile(r"\baws ([a-z][a-z0-9-]+) ([a-z][a-z0-9-]+)((?:\\\n|[^`\n])*)")
+_ENDS = re.compile(r"[;()]|[.,](?= |$)| (?=prints|tries|makes|or\b)")
+"""Where a sentence goes on."""
 _CODE = re.compile(r"```\w*\n(.*?)```|`([^`\n]+)`", re.DOTALL)
 
 
@@ -52,10 +54,10 @@ def _commands() -> Iterator[Command]:
     for path in DOCUMENTS:
         text = path.read_text(encoding="utf-8")
         for part in _CODE.finditer(text):
-            yield from _named(path, part[1] or part[2])
+            yield from _named(path, part[1] or part[2], shell=part[1] is not None)
     for path in SOURCES:
         for text in _texts(path):
-            yield from _named(path, text)
+            yield from _named(path, text, shell=False)
 
 
 def _texts(path: Path) -> Iterator[str]:
@@ -73,13 +75,15 @@ def _texts(path: Path) -> Iterator[str]:
     yield from (str(one.value) for one in texts if id(one) not in parts)
 
 
-def _named(path: Path, text: str) -> Iterator[Command]:
+def _named(path: Path, text: str, *, shell: bool) -> Iterator[Command]:
     for found in _NAMED.finditer(text):
         service, operation, rest = found.groups()
         if service in boto3.session.Session().get_available_services() or (
             (service, operation) in OF_THE_CLI
         ):
-            rest = re.split(r"[;()]|[.,](?= |$)| (?=prints|tries|makes|or\b)", rest)[0]
+            inside = text[: found.start()].endswith("$(")
+            rest = rest.partition(")")[0] if shell and inside else rest
+            rest = rest if shell else _ENDS.split(rest)[0]
             yield Command(path.relative_to(ROOT).as_posix(), service, operation, rest)
 
 
@@ -98,6 +102,19 @@ def test_there_are_some() -> None:
     assert any(("stack-name", "VALUE") in one.options for one in COMMANDS)
 
 
+def _shape(command: Command) -> Any:
+    """What the operation takes; of ``wait``, what its waiter asks with."""
+    operations = _operations(command.service)
+    name = command.operation
+    if name == "wait":
+        waiter = command.rest.split()[0].replace("-", "_")
+        client = boto3.client(command.service, region_name="eu-central-1")
+        assert waiter in client.waiter_names, f"aws {command.service} wait {waiter} does not exist"
+        name = xform_name(client.get_waiter(waiter).config.operation, "-")
+    assert name in operations, f"aws {command.service} has no {name}"
+    return operations[name].input_shape
+
+
 @cache
 def _operations(service: str) -> dict[str, Any]:
     model = boto3.client(service, region_name="eu-central-1").meta.service_model
@@ -110,9 +127,7 @@ def _operations(service: str) -> dict[str, Any]:
 def test_a_command_exists(command: Command) -> None:
     if (command.service, command.operation) in OF_THE_CLI:
         return
-    operations = _operations(command.service)
-    assert command.operation in operations, f"aws {command.service} has no {command.operation}"
-    shape = operations[command.operation].input_shape
+    shape = _shape(command)
     members = shape.members if shape is not None else {}
     known = {xform_name(name, "-"): member for name, member in members.items()}
     given = dict(command.options)
@@ -137,6 +152,6 @@ def test_a_command_is_whole(command: Command) -> None:
     """What a service requires is there: whoever copies it has nothing to add."""
     if (command.service, command.operation) in OF_THE_CLI:
         return
-    shape = _operations(command.service)[command.operation].input_shape
+    shape = _shape(command)
     required = {xform_name(name, "-") for name in (shape.required_members if shape else ())}
     assert required <= {option for option, _ in command.options}
