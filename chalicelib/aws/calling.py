@@ -100,6 +100,10 @@ class Aws:
     def database_token(self, host: str, port: int, user: str) -> str:
         """What a user of RDS has as its password for fifteen minutes, where IAM vouches; signed here."""
         region = region_of(host) or self.region
+        if self._direct is not None:
+            return self._direct.database_token(
+                region or self._direct.region, f"{host}:{port}", user
+            )
         client = self._client("rds", None, READ_S, region)
         try:
             token: str = client.generate_db_auth_token(

@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from chalicelib.aws.failures import AwsFailure, LostAnswer, NotTaken, answered
-from chalicelib.aws.signing import Keys, signed
+from chalicelib.aws.signing import Keys, database_token, signed
 
 CONNECT_S = 3.0
 READ_S = 10.0  # with the connection, well below the minute that a claim lasts
@@ -71,6 +71,9 @@ class DirectCalls:
         }
         headers = signed(self._keys, self.region, service, headers, body, self._now_ms())
         return _read(self._post(service, {**headers, "user-agent": "noonday"}, body))
+
+    def database_token(self, region: str, place: str, user: str) -> str:
+        return database_token(self._keys, region, place, user, self._now_ms())
 
     def __del__(self) -> None:
         """Nobody else holds the connections that are kept."""

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 from typing import Any, ClassVar
+from urllib.parse import parse_qsl
 
+import boto3
 import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
@@ -14,7 +17,7 @@ from botocore.credentials import Credentials
 
 from chalicelib.aws import Aws, AwsFailure, LostAnswer, NotTaken, Rejected
 from chalicelib.aws.direct import direct_calls
-from chalicelib.aws.signing import Keys, signed
+from chalicelib.aws.signing import Keys, database_token, signed
 from chalicelib.notifications.clock import wall_ms
 from tests.cloud.amazon import ACCOUNT, KEYS, REGION, Amazon, answered, refuse
 
@@ -187,3 +190,35 @@ def test_a_connection_that_was_closed_meanwhile_is_made_anew() -> None:
             call("sqs", "SendMessage", {"QueueUrl": QUEUE, "MessageBody": body})
         server.shutdown()
     assert [json.loads(each)["MessageBody"] for each in Forgetful.asked] == ["one", "two", "three"]
+
+
+@pytest.mark.parametrize("session", [None, "a session/token+="])
+@pytest.mark.parametrize("user", ["noonday", "a user/with&signs"])
+def test_a_token_for_a_database_is_the_one_that_botocore_signs(
+    session: str | None, user: str
+) -> None:
+    host = f"shop.abc.{REGION}.rds.amazonaws.com"
+    client = boto3.client(
+        "rds",
+        region_name=REGION,
+        aws_access_key_id="AKID",
+        aws_secret_access_key="secret",
+        aws_session_token=session,
+    )
+    theirs = client.generate_db_auth_token(DBHostname=host, Port=3306, DBUsername=user)
+    place, _, query = theirs.partition("/?")
+    said = dict(parse_qsl(query))
+    moment = datetime.strptime(said["X-Amz-Date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    ours = database_token(
+        Keys("AKID", "secret", session), REGION, place, user, int(moment.timestamp() * 1000)
+    )
+    assert ours.partition("/?")[0] == place
+    assert dict(parse_qsl(ours.partition("/?")[2])) == said
+
+
+def test_a_token_needs_no_botocore() -> None:
+    given = {**KEYS, "AWS_REGION": REGION}
+    aws = Aws(REGION, wall_ms, direct_calls(given, None, wall_ms))
+    far = aws.database_token("shop.abc.us-west-2.rds.amazonaws.com", 3306, "shopper")
+    assert "%2Fus-west-2%2Frds-db%2F" in far
+    assert aws._session is None
