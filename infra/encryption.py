@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from infra.connections import CONNECTING
 from infra.intrinsics import sub
 from infra.stage import Stage
 
@@ -29,12 +28,14 @@ WRITES: Mapping[str, Sequence[str]] = {
 """Those that encrypt."""
 
 
-def statements(function: str, kinds: Collection[str], stage: Stage) -> Iterator[dict[str, Any]]:
-    """Through those services alone. ``kinds``: that the function calls as itself."""
+def statements(
+    kinds: Collection[str], stage: Stage, *, connects: bool = False
+) -> Iterator[dict[str, Any]]:
+    """Through those services alone. ``connects``: reads the secrets of connections too."""
     if not stage.keys:
         return
     reads = {service for kind in kinds for service in READS.get(kind, ())}
-    if function in CONNECTING and any(one.secret for one in stage.connections.values()):
+    if connects and any(one.secret for one in stage.connections.values()):
         reads.add("secretsmanager")
     writes = {service for kind in kinds for service in WRITES.get(kind, ())}
     for sid, action, services in (

@@ -14,7 +14,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from chalicelib.settings import PermittedTarget
+from chalicelib.settings import AWS_KINDS, PermittedTarget
+from infra.encryption import statements as of_keys
 from infra.functions import declared
 from infra.permitted import assumed_roles, statements_for
 from infra.policies import concerns, policy
@@ -58,7 +59,8 @@ def _permissions(
         "AWS::AccountId": account,
         "AWS::URLSuffix": SUFFIXES.get(partition, "amazonaws.com"),
     }
-    found = list(statements_for(entries, lambda _: True, stage))
+    kinds = {kind for kind in AWS_KINDS for one in entries if one.kind in (kind, "*")}
+    found = [*statements_for(entries, lambda _: True, stage), *of_keys(kinds, stage)]
     return {"Version": "2012-10-17", "Statement": _resolved(found, known)}
 
 

@@ -120,7 +120,8 @@ def _of_targets(function: Function, stage: Stage) -> Iterator[Statement]:
     direct = [one for one in entries if one.role is None]
     yield from statements_for(direct, lambda kind: calls(function, kind), stage)
     kinds = {kind for kind in AWS_KINDS for one in direct if one.kind in (kind, "*")}
-    yield from of_keys(function.name, {kind for kind in kinds if calls(function, kind)}, stage)
+    mine = {kind for kind in kinds if calls(function, kind)}
+    yield from of_keys(mine, stage, connects=function.name in connections.CONNECTING)
     if function.name == STARTED:
         yield from stage.permissions
 

@@ -66,6 +66,18 @@ def test_only_the_functions_that_call_may_assume_it_for_their_owners(
     }
 
 
+def test_keys_of_the_stage_are_used_through_its_services(
+    stages: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = "arn:aws:kms:eu-central-1:999999999999:key/0a1b2c3d-0000-4000-8000-000000000000"
+    entry = {"owner": "*", "kind": "s3_results", "resource": "out/*", "role": ROLE}
+    written(stages, targets_allow=[entry], keys=[key])
+    document = printed(capsys)[ROLE]["permissions"]
+    for service, good in (("s3", True), ("sqs", False)):
+        context = {"kms:ViaService": f"{service}.eu-central-1.amazonaws.com"}
+        assert permits(document, "kms:GenerateDataKey", key, context) is good
+
+
 def test_in_another_partition(stages: Path, capsys: pytest.CaptureFixture[str]) -> None:
     entry = {"owner": "*", "kind": "sns", "resource": "*", "role": CHINA}
     written(stages, targets_allow=[entry], region="cn-north-1")
