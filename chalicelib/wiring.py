@@ -28,7 +28,7 @@ from chalicelib.model.credential import never_show
 from chalicelib.model.errors import Unavailable
 from chalicelib.model.retention import DAY_MS, Retention
 from chalicelib.notifications.availability import Availability
-from chalicelib.notifications.clock import CorrectedClock, SystemClock, pause, wall_ms
+from chalicelib.notifications.clock import CorrectedClock, SystemClock, in_a_thread, pause, wall_ms
 from chalicelib.notifications.local_data import LocalData
 from chalicelib.notifications.log import JsonLog
 from chalicelib.settings import Database, Settings
@@ -203,10 +203,21 @@ def password_of(settings: Settings, aws: Aws | None = None) -> str | Passwords |
 
 
 def system_clock(store: SqlStore, database: Database) -> Clock:
-    """A database on another machine has a clock of its own, and its word counts."""
+    """A database on another machine has a clock of its own, and its word counts.
+
+    Whoever is not in a unit asks for it at once, on the connection that is there: a thread beside would want
+    one of its own, and a function sleeps when its event is over, with whatever its threads were at.
+    """
     if database.url.startswith("sqlite:"):
         return SystemClock()
-    return CorrectedClock(store.database_now_ms)
+
+    def ask(sample: Callable[[], None]) -> None:
+        if store.inside:
+            in_a_thread(sample)
+        else:
+            sample()
+
+    return CorrectedClock(store.database_now_ms, beside=ask)
 
 
 def standard_log(settings: Settings, clock: Clock, *, for_people: bool = False) -> JsonLog:

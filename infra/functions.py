@@ -25,11 +25,13 @@ class Source(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """``concurrency``: how many of it may be at work at once."""
+    """``concurrency``: how many of it may be at work at once. ``connections``: to the database, of one
+    process; its second is that of the thread that keeps the claim of an inline run."""
 
     memory_mb: int
     timeout_s: int
     concurrency: int
+    connections: int = 1
 
 
 SIZES = {
@@ -37,7 +39,7 @@ SIZES = {
     "minute": Size(512, 55, 2),
     "second": Size(512, 55, 2),
     "launch": Size(512, 60, 5),
-    "work": Size(1024, 900, 10),
+    "work": Size(1024, 900, 10, connections=2),
     "check": Size(512, 120, 3),
     "deliver": Size(512, 60, 3),
     "completion": Size(512, 30, 3),
@@ -47,9 +49,6 @@ SIZES = {
 }
 STANDARD = Size(512, 60, 2)
 """A function that is new here."""
-
-CONNECTIONS = 2
-"""To the database, of one process: its own, and that of the thread that keeps its claim."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,4 +141,4 @@ def lanes(functions: Sequence[Function]) -> Sequence[Function]:
 
 def connections(functions: Sequence[Function]) -> int:
     """All that can be open to the database at the same moment."""
-    return sum(one.size.concurrency for one in functions) * CONNECTIONS
+    return sum(one.size.concurrency * one.size.connections for one in functions)

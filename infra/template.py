@@ -11,7 +11,7 @@ from infra import egress, yaml_templates
 from infra.alarms import alarms
 from infra.capacity import connections_allowed
 from infra.dashboard import dashboard
-from infra.functions import CONNECTIONS, Function, Source, connections
+from infra.functions import Function, Source, connections
 from infra.intrinsics import Value, attribute, ref, sub
 from infra.queues import queues
 from infra.stage import Stage
@@ -148,7 +148,7 @@ def environment(function: Function, stage: Stage) -> dict[str, Value]:
     url = "https://sqs.${AWS::Region}.${AWS::URLSuffix}/${AWS::AccountId}/"
     given: dict[str, Value] = {
         "NOONDAY_DATABASE": sub(f"mysql://noonday@${{{host}}}:3306/noonday"),
-        "NOONDAY_DATABASE_POOL": str(CONNECTIONS),
+        "NOONDAY_DATABASE_POOL": str(function.size.connections),
         "NOONDAY_QUEUES": sub(f"{url}{stage.prefix}-"),
         **_database_credential(stage),
         **(named.settings(stage.connections) if function.name in named.READERS else {}),

@@ -24,7 +24,7 @@ def pause(seconds: float) -> None:
     threading.Event().wait(seconds)
 
 
-def _in_a_thread(work: Callable[[], None]) -> None:
+def in_a_thread(work: Callable[[], None]) -> None:
     threading.Thread(target=work, name="database-clock", daemon=True).start()
 
 
@@ -49,7 +49,7 @@ class CorrectedClock:
         *,
         wall: Callable[[], int] = wall_ms,
         monotonic: Callable[[], float] = time.monotonic,
-        beside: Callable[[Callable[[], None]], None] = _in_a_thread,
+        beside: Callable[[Callable[[], None]], None] = in_a_thread,
     ) -> None:
         self._database_now_ms = database_now_ms
         self._wall = wall

@@ -20,6 +20,17 @@ class Repeat(Exception):
         self.lost = lost
 
 
+class ReadOnly(Repeat):
+    """The server takes no changes, nor the COMMIT of any: another one has taken its place, or will."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, lost=True)
+
+
+class Full(Repeat):
+    """The server has no connection to give. Those who have one give it back before long."""
+
+
 class CommitLost(Repeat):
     """The connection broke between the COMMIT and its answer: only the database knows what happened.
 

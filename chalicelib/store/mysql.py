@@ -16,6 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import pymysql
@@ -24,7 +25,7 @@ from pymysql.constants import CLIENT
 from chalicelib.model.errors import Unavailable
 from chalicelib.store.address import Mysql
 from chalicelib.store.driver import Link, Parameters, Row
-from chalicelib.store.failures import ColumnExists, CommitLost, Repeat
+from chalicelib.store.failures import ColumnExists, CommitLost, ReadOnly, Repeat
 from chalicelib.store.mysql_errors import is_denied, translated, unreachable
 from chalicelib.store.passwords import Passwords
 from chalicelib.store.pool import Pool
@@ -39,9 +40,43 @@ MIGRATION_WAIT_S = 60
 STRICT = "STRICT_ALL_TABLES"
 MODES = f"{STRICT},NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"
 
+ISOLATION = "READ-COMMITTED"
+UTC = frozenset({"UTC", "+00:00"})
+ASKED = (
+    "SELECT @@SESSION.{isolation}, @@SESSION.sql_mode, @@SESSION.innodb_lock_wait_timeout, "
+    "@@SESSION.time_zone, UUID(), VERSION()"
+)
+
 R = TypeVar("R")
 Connect = Callable[..., Any]
 """``pymysql.connect``, or what a test puts in its place."""
+
+
+@dataclass(frozen=True, slots=True)
+class MysqlSession:
+    """What a session says of itself, in the order of ``ASKED``."""
+
+    isolation: str
+    sql_mode: str
+    lock_wait_s: int
+    zone: str
+    identity: str
+    version: str
+
+    @property
+    def modes(self) -> frozenset[str]:
+        return frozenset(self.sql_mode.split(","))
+
+    def differences(self, lock_wait_s: int) -> Sequence[str]:
+        """What is to be set of it."""
+        wrong = []
+        if self.modes != frozenset(MODES.split(",")):
+            wrong.append(f"sql_mode = '{MODES}'")
+        if self.lock_wait_s != lock_wait_s:
+            wrong.append(f"innodb_lock_wait_timeout = {lock_wait_s}")
+        if self.zone not in UTC:
+            wrong.append("time_zone = '+00:00'")
+        return wrong
 
 
 class MysqlLink:
@@ -58,21 +93,36 @@ class MysqlLink:
         self.identity = ""
 
     def prepare(self, lock_wait_s: int) -> None:
-        """The session that every statement relies on, set and asserted."""
-        self._execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
-        self._execute(
-            f"SET SESSION sql_mode = '{MODES}', innodb_lock_wait_timeout = {lock_wait_s}, "
-            "time_zone = '+00:00'"
-        )
-        asked = "SELECT @@SESSION.sql_mode, UUID(), VERSION()"
-        [[mode, identity, version]] = self.query(asked, {})
-        if too_old(version):
+        """The session that every statement relies on: asked for, and set where it differs.
+
+        Nothing is set where the server is configured so already, as the stack's is: that saves two
+        statements, and RDS Proxy keeps a connection for one client alone once its lock wait was set.
+        """
+        session = self._session()
+        if session.isolation != ISOLATION:
+            self._execute(f"SET SESSION TRANSACTION ISOLATION LEVEL {ISOLATION.replace('-', ' ')}")
+        wrong = session.differences(lock_wait_s)
+        if wrong:
+            self._execute(f"SET SESSION {', '.join(wrong)}")
+        if wrong or session.isolation != ISOLATION:
+            session = self._session()
+        if too_old(session.version):
             raise Unavailable(
-                f"{self._address} is {version}; Noonday needs MySQL 8.0.16 or MariaDB 10.6, or newer"
+                f"{self._address} is {session.version}; Noonday needs MySQL 8.0.16 or MariaDB 10.6, "
+                "or newer"
             )
-        if STRICT not in mode:
-            raise Unavailable(f"{self._address} does not keep to strict mode; it says {mode!r}")
-        self.identity = identity
+        if session.isolation != ISOLATION or STRICT not in session.modes:
+            said = f"{', '.join(sorted(session.modes))}, {session.isolation}"
+            raise Unavailable(f"{self._address} does not keep to strict mode; it says {said!r}")
+        self.identity = session.identity
+
+    def _session(self) -> MysqlSession:
+        """MariaDB calls the isolation as MySQL did."""
+        mariadb = "mariadb" in str(self._connection.get_server_info()).lower()
+        [row] = self.query(
+            ASKED.format(isolation=f"{'tx' if mariadb else 'transaction'}_isolation"), {}
+        )
+        return MysqlSession(*row)
 
     def query(self, sql: str, parameters: Parameters) -> Sequence[Row]:
         def run() -> Sequence[Row]:
@@ -106,7 +156,7 @@ class MysqlLink:
         try:
             self._execute("COMMIT")
         except Repeat as failure:
-            if failure.lost and self._changed:
+            if failure.lost and self._changed and not isinstance(failure, ReadOnly):
                 raise CommitLost(str(failure), self._signature()) from failure
             raise
         self._begun = False

@@ -12,7 +12,9 @@ from chalicelib.store.failures import (
     ColumnExists,
     ConstraintViolated,
     Duplicate,
+    Full,
     NoSuchTable,
+    ReadOnly,
     Repeat,
 )
 
@@ -21,9 +23,12 @@ NO_SUCH_TABLE = 1146
 COLUMN_EXISTS = frozenset({1060, 1061})  # or the key that is added with it
 # Record has changed since last read, lock wait time-out, deadlock: the unit lost against a neighbour.
 CONTENTION = frozenset({1020, 1205, 1213})
-# Too many connections; shut-down; killed; the server or the line went away, in all their spellings.
-LOST = frozenset({1040, 1053, 1077, 1158, 1159, 1160, 1161, 1317, 1927, 2006, 2013, 2055, 4031})
-TOO_MANY = 1040
+# Shut-down; killed; the server or the line went away, in all their spellings.
+LOST = frozenset({1053, 1077, 1158, 1159, 1160, 1161, 1317, 1927, 2006, 2013, 2055, 4031})
+# Too many connections: of the server, of this user by the server's limit, by its own.
+TOO_MANY = frozenset({1040, 1203, 1226})
+# It became a standby, or is going to: --read-only, InnoDB's own mode, a session that may only read.
+READ_ONLY = frozenset({1290, 1792, 1836})
 CHECKS = frozenset({3819, 4025})  # of MySQL and of MariaDB; PyMySQL calls them operational
 FIRST_OF_SQL = 1000  # numbers below are of files and memory
 DENIED = frozenset({1044, 1045, 1698, 1227, 1142})
@@ -41,6 +46,10 @@ def translated(error: Exception, address: Mysql) -> Exception:
         return ColumnExists(str(error))
     if number in CONTENTION:
         return Repeat(f"too many wanted the same rows (error {number})")
+    if number in READ_ONLY:
+        return ReadOnly(f"{address} takes no changes now (error {number})")
+    if number in TOO_MANY:
+        return Full(f"{address} has too many connections (error {number})", lost=True)
     if number in LOST or isinstance(error, OSError | pymysql.err.InterfaceError):
         return Repeat(f"the connection was lost ({_words(error)})", lost=True)
     if _is_its_own_trouble(error, number):
@@ -51,8 +60,8 @@ def translated(error: Exception, address: Mysql) -> Exception:
 def unreachable(error: Exception, address: Mysql) -> Exception:
     """Why no connection came about, and what would help."""
     number = _number(error)
-    if number == TOO_MANY:
-        return Repeat(f"{address} has too many connections", lost=True)
+    if number in TOO_MANY:
+        return Full(f"{address} has too many connections (error {number})")
     if number in DENIED:
         hint = "check the user and NOONDAY_DATABASE_PASSWORD"
     elif number == UNKNOWN_DATABASE:

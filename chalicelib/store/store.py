@@ -10,7 +10,7 @@ from typing import TypeVar
 from chalicelib.engine.ports import Reader, Transaction
 from chalicelib.model.errors import Unavailable
 from chalicelib.store.driver import Driver, Link
-from chalicelib.store.failures import CommitLost, Repeat
+from chalicelib.store.failures import CommitLost, Full, Repeat
 from chalicelib.store.migrations import check_schema, migrate, newest, schema_version
 from chalicelib.store.reader import SqlReader
 from chalicelib.store.session import Session
@@ -20,6 +20,8 @@ T = TypeVar("T")
 
 PAUSES_S = (0.0, 0.01, 0.05, 0.25)
 """How long to wait before each repetition of a unit; after the last one the store is unavailable."""
+FULL_S = 0.5
+"""At least, where there was no connection to be had: a unit takes some hundredths of a second."""
 
 
 def _pause(seconds: float) -> None:
@@ -41,6 +43,11 @@ class SqlStore:
 
     def __repr__(self) -> str:
         return f"SqlStore({self.describe()})"
+
+    @property
+    def inside(self) -> bool:
+        """Whether this thread is in a unit, which has a connection to itself."""
+        return bool(getattr(self._inside, "unit", False))
 
     def describe(self) -> str:
         """The database's URL, for people; it never holds a secret."""
@@ -126,6 +133,8 @@ class SqlStore:
             for pause_s in PAUSES_S:
                 try:
                     return attempt()
+                except Full:
+                    self._pause(max(pause_s, FULL_S))
                 except Repeat:
                     self._pause(pause_s)
             try:
@@ -136,7 +145,7 @@ class SqlStore:
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """A unit inside a unit would wait for the locks of the outer one for ever."""
-        if getattr(self._inside, "unit", False):
+        if self.inside:
             raise RuntimeError("a unit of work uses the transaction it was given, not the store")
         self._inside.unit = True
         try:

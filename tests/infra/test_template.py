@@ -11,7 +11,7 @@ from cfnlint.api import ManualArgs, lint
 
 from infra.alarms import wanted
 from infra.capacity import RESERVE, connections_allowed, max_connections
-from infra.functions import CONNECTIONS, SIZES, Source, connections, declared, lanes
+from infra.functions import SIZES, Source, connections, declared, lanes
 from infra.package import Package
 from infra.problems import Stuck
 from infra.stage import Database, Network, Stage
@@ -144,7 +144,7 @@ def test_all_connections_together_are_fewer_than_the_database_takes(
     for one in declared():
         properties = resources[one.logical_id]["Properties"]
         pool = int(properties["Environment"]["Variables"]["NOONDAY_DATABASE_POOL"])
-        assert pool == CONNECTIONS
+        assert pool == one.size.connections
         open_at_most += pool * processes(one, properties)
     allowed = int(resources["DatabaseParameters"]["Properties"]["Parameters"]["max_connections"])
     assert open_at_most == connections(declared())
@@ -164,7 +164,7 @@ def processes(function: Any, properties: dict[str, Any]) -> int:
 
 def test_a_class_that_is_too_small_is_refused() -> None:
     with pytest.raises(Stuck, match="choose a larger class"):
-        connections_allowed("db.t4g.micro", connections(declared()))
+        connections_allowed("db.t4g.micro", connections(declared()) + 1)
     with pytest.raises(Stuck, match="one line in infra/capacity"):
         connections_allowed("db.z9.huge", 1)
 
