@@ -6,6 +6,7 @@ import json
 import sys
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
+from threading import Event
 from typing import Any
 
 from botocore.exceptions import ClientError, WaiterError
@@ -18,6 +19,8 @@ from infra.problems import Stuck
 from infra.stack import Say, Stack
 from infra.stage import read_stage, the_stage
 
+ASKED = 4
+"""Times that the new stack is asked how it is."""
 Get = Callable[[str], Mapping[str, Any]]
 """The JSON that is at an address."""
 
@@ -128,16 +131,25 @@ def _invoke(
 def check(stack: Stack, say: Say, get: Get) -> None:
     """Whether it answers: through API Gateway, from the database."""
     url = stack.outputs().get("EndpointURL", "").rstrip("/")
-    try:
-        found = get(f"{url}/health")
-    except (OSError, ValueError) as error:
-        raise Stuck(
-            f"{url}/health does not answer: {error}. The log is /aws/lambda/{stack.name}-api"
-        ) from error
+    found = _answer(stack, url, get)
     if found.get("status") != "ok":
         raise Stuck(f"{url}/health says {found}")
     say(f"It answers: {url}")
     say(f"For the command noonday: export NOONDAY_URL={url}")
+
+
+def _answer(stack: Stack, url: str, get: Get) -> Mapping[str, Any]:
+    """A new address, and a function that has never run, may fail once or twice."""
+    for tries in range(ASKED, 0, -1):
+        try:
+            return get(f"{url}/health")
+        except (OSError, ValueError) as error:
+            if tries == 1:
+                raise Stuck(
+                    f"{url}/health does not answer: {error}. The log is /aws/lambda/{stack.name}-api"
+                ) from error
+            Event().wait(stack.poll_s)
+    raise AssertionError("not reached")
 
 
 def get_json(url: str) -> Mapping[str, Any]:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 import zipfile
+from importlib.util import MAGIC_NUMBER
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -60,7 +63,58 @@ def test_modules_are_bytecode_that_is_never_checked_against_a_source(package: Pa
     assert [name for name in names(package) if name.endswith(".py")] == ["app.py"]
     with zipfile.ZipFile(package.zip) as packed:
         for name in filter(lambda name: name.endswith(".pyc"), packed.namelist()):
-            assert packed.read(name)[4:8] == UNCHECKED, name
+            assert packed.read(name)[:8] == MAGIC_NUMBER + UNCHECKED, name
+
+
+def test_the_compiled_part_is_for_this_python_and_the_architecture_of_the_stage(
+    package: Package,
+) -> None:
+    tag = f"cpython-{sys.version_info[0]}{sys.version_info[1]}-x86_64-linux-gnu"
+    compiled = [name for name in names(package) if name.endswith(".so")]
+    assert compiled
+    assert [name for name in compiled if tag not in name] == []
+
+
+def test_which_python_was_tried_is_told(package: Package, record_property: Any) -> None:
+    """CI takes the newest that it finds; what is deployed is another Python where that is an old one."""
+    told = f"the zip was made for {package.runtime}, and tried under it"
+    if package.runtime not in packaging.OPEN:
+        told += (
+            ", of which AWS makes no functions any more: make clean test-cloud PYTHON=python3.13"
+        )
+    record_property("measured", told)
+
+
+@pytest.fixture
+def newest() -> str:
+    """The interpreter that is deployed to, which answers: a version manager leaves stand-ins that do not."""
+    found = shutil.which("python3.13")
+    if found is None or subprocess.run([found, "-V"], capture_output=True, check=False).returncode:
+        pytest.skip("there is no python3.13 here, which is what is deployed")
+    return found
+
+
+def test_our_modules_become_bytecode_of_the_newest_python(newest: str, tmp_path: Path) -> None:
+    """Without a warning, and without what only a venv of that Python has."""
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "chalicelib", tmp_path / "chalicelib", ignore=ignored)
+    shutil.copy(ROOT / "app.py", tmp_path)
+    done = subprocess.run(
+        [newest, "-W", "error", "-B", "-m", "infra.bytecode", str(tmp_path)],
+        env={"PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "0"},
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    magic = subprocess.run(
+        [newest, "-c", "import importlib.util as u; print(u.MAGIC_NUMBER.hex())"],
+        text=True,
+        capture_output=True,
+        check=True,
+    ).stdout.strip()
+    made = [path.read_bytes()[:4].hex() for path in tmp_path.rglob("*.pyc")]
+    assert set(made) == {magic}
 
 
 def test_it_runs_with_nothing_but_itself(unpacked: Path) -> None:
