@@ -241,14 +241,14 @@ def test_a_stack_that_does_not_answer_is_told(run: Run, built: Package) -> None:
 
 
 def test_an_address_that_is_new_may_need_a_moment(deployed: Run) -> None:
-    answered = iter([OSError("502"), ValueError("no JSON"), HEALTH])
+    answered: Iterator[Any] = iter([OSError("502"), ValueError("no JSON"), HEALTH])
 
     def at_last(url: str) -> Mapping[str, Any]:
         del url
         one = next(answered)
         if isinstance(one, Exception):
             raise one
-        return one
+        return dict(one)
 
     deploy.check(deployed.stack, deployed.said.append, at_last)
     assert deployed.said[-2] == "It answers: https://api.example.com/api"
