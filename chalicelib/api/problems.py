@@ -26,6 +26,7 @@ from chalicelib.model.errors import (
 
 PROBLEM_JSON = "application/problem+json"
 _SHOWN = 200
+_LONGEST = 1000
 
 
 class MethodNotAllowed(NoondayError):
@@ -95,7 +96,7 @@ def document_of(error: NoondayError) -> dict[str, Any]:
         "title": HTTPStatus(status).phrase,
         "status": status,
         "code": error.code,
-        "detail": error.message,
+        "detail": _readable(error.message, 8 * _LONGEST),
     }
     if isinstance(error, InvalidInput):
         document["problems"] = [_problem(problem) for problem in error.problems]
@@ -125,7 +126,14 @@ def refusal(error: NoondayError) -> Response:
 
 
 def _problem(problem: Problem) -> dict[str, Any]:
-    return {"field": problem.field, "message": problem.message, "value": _shown(problem.value)}
+    message = _readable(problem.message, _LONGEST)
+    return {"field": problem.field, "message": message, "value": _shown(problem.value)}
+
+
+def _readable(text: str, most: int) -> str:
+    """Without the middle of what is too long: it quotes what was sent, and ends with what would be right."""
+    half = most // 2
+    return text if len(text) <= most else f"{text[:half]}…{text[-half:]}"
 
 
 def _shown(value: object) -> object:

@@ -245,8 +245,8 @@ class Shipped:
 
 def _unknown_kind(name: str, known: Collection[str]) -> str:
     near = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean {near[0]}? " if near else ""
-    return f"{name!r} is no kind of target; {hint}There are {', '.join(sorted(known))}"
+    hint = f"did you mean {near[0]}? There" if near else "there"
+    return f"{name!r} is no kind of target; {hint} are {', '.join(sorted(known))}"
 
 
 def _no_kind(request: LaunchRequest, style: Style) -> Outcome:

@@ -257,8 +257,8 @@ def _unknown_connection(name: str, check: Check) -> str:
             f" NOONDAY_CONNECTION_{name.upper().replace('-', '_')}=sqlite:///PATH or mysql://USER@HOST/DB"
         )
     near = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean {near[0]}? " if near else ""
-    return f"no connection {name!r} is registered; {hint}There are {', '.join(known)}"
+    hint = f"did you mean {near[0]}? There" if near else "there"
+    return f"no connection {name!r} is registered; {hint} are {', '.join(known)}"
 
 
 def _unbound(query: str, lexis: sql_statement.Lexis, check: Check) -> str | None:
