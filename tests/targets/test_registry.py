@@ -78,7 +78,7 @@ def test_sound_targets(registry: TargetRegistry, target: dict[str, Any]) -> None
         ({"kind": 7}, "target.kind", "glue, http, lambda"),
         ({"kind": "sqll"}, "target.kind", "did you mean sql?"),
         ({"kind": "lamda"}, "target.kind", "did you mean lambda?"),
-        ({"kind": "nothing"}, "target.kind", "There are athena, aws"),
+        ({"kind": "nothing"}, "target.kind", "there are athena, aws"),
         (sql(querry="x"), "target.querry", "query"),
         (sql(connection="shopp"), "target.connection", "did you mean shop?"),
         (sql(connection="${parameters.c}"), "target.connection", "without placeholders"),
