@@ -83,7 +83,7 @@ test-race: .venv/.dev .venv/.project
 	@NOONDAY_TEST_RACE=$(RACES) $(BIN)/pytest -s tests/engine/test_race.py
 
 bench: .venv/.dev .venv/.project
-	@for file in benchmarks/engine.py benchmarks/history.py benchmarks/schedule.py; do \
+	@for file in benchmarks/engine.py benchmarks/history.py benchmarks/schedule.py benchmarks/starting.py; do \
 		[ ! -e "$$file" ] || $(BIN)/python -m $$(echo "$${file%.py}" | tr / .) || exit 1; \
 	done
 

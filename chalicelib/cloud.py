@@ -6,6 +6,7 @@ from chalicelib import wiring
 from chalicelib.aws import Aws, AwsFailure
 from chalicelib.aws.direct import direct_calls
 from chalicelib.aws.queues import SqsAlarm, SqsQueues
+from chalicelib.engine.ports import Clock
 from chalicelib.engine.stops import RunsInThisProcess
 from chalicelib.model.errors import Unavailable
 from chalicelib.notifications.clock import wall_ms
@@ -40,11 +41,14 @@ def compose() -> wiring.Noonday:
     clock = wiring.system_clock(store, settings.database)
     log = wiring.standard_log(settings, clock)
     log.stage = environment().get("NOONDAY_STAGE") or NO_STAGE
-    transport = _transport(settings, aws, store, log)
+    transport = _transport(settings, aws, store, log, clock)
     return wiring.compose(settings, store, clock, transport, log)
 
 
-def _transport(settings: Settings, aws: Aws, store: SqlStore, log: JsonLog) -> wiring.Transport:
+def _transport(
+    settings: Settings, aws: Aws, store: SqlStore, log: JsonLog, clock: Clock
+) -> wiring.Transport:
+    """Delays are counted by the engine's clock, which said when: this machine's may be ahead of it."""
     prefix = settings.queues
     if prefix is None:
         raise Unavailable(
@@ -59,8 +63,8 @@ def _transport(settings: Settings, aws: Aws, store: SqlStore, log: JsonLog) -> w
         return write_wake_up(WakeUp(at_ms, arm_until_ms))
 
     alarm = MergedAlarm(
-        SqsAlarm(call, f"{prefix}wake", write, wall_ms, told),
-        wall_ms,
+        SqsAlarm(call, f"{prefix}wake", write, clock.now_ms, told),
+        clock.now_ms,
         recall=lambda: store.read(lambda reader: reader.noted(SECOND_HAND)),
         keep=lambda mark: store.transact(lambda tx: tx.note(SECOND_HAND, mark)),
     )

@@ -149,6 +149,8 @@ def environment(function: Function, stage: Stage) -> dict[str, Value]:
     given: dict[str, Value] = {
         "NOONDAY_DATABASE": sub(f"mysql://noonday@${{{host}}}:3306/noonday"),
         "NOONDAY_DATABASE_POOL": str(function.size.connections),
+        # Else it looks for plugins in all that is installed, at each start.
+        "PYDANTIC_DISABLE_PLUGINS": "__all__",
         "NOONDAY_QUEUES": sub(f"{url}{stage.prefix}-"),
         **_database_credential(stage),
         **(named.settings(stage.connections) if function.name in named.READERS else {}),
