@@ -43,19 +43,25 @@ Fault = Callable[["Gate", Environ, bytes], Answer]
 
 @dataclass
 class Gate:
-    """Stands before moto. ``faults`` of an operation are used up in order, one a call."""
+    """Stands before moto. ``faults`` of an operation are used up in order, one a call; what ``guard`` refuses
+    does not count as one."""
 
     moto: Callable[..., Iterable[bytes]]
     calls: Counter[str] = field(default_factory=Counter)
     faults: dict[str, list[Fault]] = field(default_factory=dict)
     statements: dict[str, str] = field(default_factory=dict)
     builds: dict[str, dict[str, Any]] = field(default_factory=dict)
+    guard: Callable[[Environ, bytes], Answer | None] | None = None
     _kept: dict[tuple[str, str], tuple[bytes, Answer]] = field(default_factory=dict)
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> list[bytes]:
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         with self._lock:
+            refused = self.guard(environ, body) if self.guard else None
+            if refused is not None:
+                start_response(refused[0], refused[1])
+                return [refused[2]]
             name = operation(environ, body)
             self.calls[name] += 1
             faults = self.faults.get(name)

@@ -18,6 +18,7 @@ from chalicelib.notifications.clock import wall_ms
 from tests.cloud.amazon import Amazon
 from tests.cloud_zip.deploying import LANES, PREFIX, Deployed
 from tests.cloud_zip.front import Front
+from tests.cloud_zip.guard import Guard
 from tests.cloud_zip.runtime import Died, Function, Raised
 from tests.databases import Server
 
@@ -52,6 +53,7 @@ class Account:
     functions: Mapping[str, Function]
     machine: Mapping[str, str]
     front: Front
+    guard: Guard
     failed: list[str] = field(default_factory=list)
     """What functions raised or died of, as their logs tell it."""
 
@@ -65,6 +67,13 @@ class Account:
         """EventBridge invokes the rule's target."""
         for _ in range(times):
             self.functions["minute"].invoke(scheduled_event(wall_ms()))
+
+    def try_to_ring(self) -> None:
+        """The rule's target may fail; what it said is kept."""
+        try:
+            self.ring()
+        except Raised as error:
+            self.failed.append(str(error))
 
     def submit(self, kind: str, target: Mapping[str, Any], **fields: Any) -> Run:
         """A job that is due once, now."""
@@ -105,6 +114,11 @@ class Account:
         """Until no queue holds anything that is due."""
         while sum(self.poll(lane) for lane in LANES):
             pass
+
+    def drain_once(self) -> None:
+        """Each queue once: what fails would come again and again."""
+        for lane in LANES:
+            self.poll(lane)
 
     def discard(self, lane: str) -> None:
         """Messages of a queue are lost."""

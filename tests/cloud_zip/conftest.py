@@ -16,8 +16,9 @@ from tests.cloud import amazon as amazons
 from tests.cloud.amazon import KEYS, REGION, Amazon
 from tests.cloud_zip import deploying, runtime
 from tests.cloud_zip.account import Account
-from tests.cloud_zip.deploying import OF_TESTS, PASSWORD, SECRET, WAREHOUSE, Deployed
+from tests.cloud_zip.deploying import OF_TESTS, PASSWORD, SECRET, STACK, WAREHOUSE, Deployed
 from tests.cloud_zip.front import Front
+from tests.cloud_zip.guard import Guard
 from tests.cloud_zip.remaining import Remaining
 from tests.cloud_zip.runtime import Code, Configuration, Function
 from tests.databases import Server
@@ -152,17 +153,32 @@ def functions(deployed: Deployed, _made: Mapping[str, Function]) -> Mapping[str,
     return {name: _made[one["FunctionName"]] for name, one in deployed.functions.items()}
 
 
+@pytest.fixture(scope="session")
+def guard(amazon: Amazon, deployed: Deployed) -> Guard:
+    amazon.gate.guard = made = Guard(f"{STACK}-", dict(deployed.roles))
+    return made
+
+
 @pytest.fixture
-def account(
-    amazon: Amazon,
-    database: Server,
-    deployed: Deployed,
-    remaining: Remaining,
-    functions: Mapping[str, Function],
-    machine: Mapping[str, str],
-) -> Account:
+def emptied(amazon: Amazon, database: Server, remaining: Remaining, guard: Guard) -> Amazon:
+    """The account as the deployment left it, and nothing in its database."""
     amazons.fresh(amazon)
     database.delete_rows(SCHEMA)
     remaining.restore()
+    guard.renew()
+    return amazon
+
+
+@pytest.fixture
+def account(
+    emptied: Amazon,
+    database: Server,
+    deployed: Deployed,
+    functions: Mapping[str, Function],
+    machine: Mapping[str, str],
+    guard: Guard,
+) -> Iterator[Account]:
+    """Whatever a test does, no function asks for what its role does not permit."""
     front = Front(deployed.paths, functions["api"].invoke)
-    return Account(amazon, database, SCHEMA, deployed, functions, machine, front)
+    yield Account(emptied, database, SCHEMA, deployed, functions, machine, front, guard)
+    assert guard.expected or guard.denied == []

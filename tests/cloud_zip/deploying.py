@@ -18,6 +18,8 @@ from infra.package import ROOT, Package
 from infra.stack import Stack
 from infra.stage import Stage
 from tests.cloud.amazon import ACCOUNT, JSON, REGION, Amazon, Answer, Environ, Gate
+from tests.cloud.offers import OFFERS
+from tests.cloud.test_permitted_calls import WORKGROUP
 from tests.cloud_zip.runtime import Configuration, Raised
 from tests.cloud_zip.transforming import Transforming
 from tests.cloud_zip.unmade import KEPT, PASSWORD
@@ -31,11 +33,19 @@ PREFIX = f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{STACK}-"
 SECRET = f"{STACK}/database"
 """The name of the secret that the stack makes."""
 WAREHOUSE = "NOONDAY_CONNECTION_WAREHOUSE"
+ALLOWED = [
+    ("step_functions", f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:nightly"),
+    *((offer.kind, offer.allow) for offer in OFFERS if offer.allow != "*"),
+    *((kind, "*") for kind in ("sqs", "sns", "events", "lambda", "lambda_sync")),
+    *((kind, "*") for kind in ("s3", "s3_results", "glue_data")),
+]
+"""Kind and resource of what jobs may launch, and so of what roles permit."""
 OF_TESTS = Stage(
     name=STAGE,
     region=REGION,
     admins=["role:noonday-admin"],
-    targets_allow=[{"owner": "*", "kind": "*", "resource": "*"}],
+    targets_allow=[{"owner": "*", "kind": kind, "resource": on} for kind, on in ALLOWED],
+    redshift_workgroups={"reports": WORKGROUP},
     connections={
         "warehouse": Connection(
             url="mysql://noonday@warehouse.example.com:3306/noonday", secret=SECRET
