@@ -158,7 +158,7 @@ class JsonLog:
             return {str(key): self._shown(str(key), each) for key, each in value.items()}
         if isinstance(value, list | tuple):
             return [self._shown(name, each) for each in value]
-        text = without_credentials(str(value))
+        text = without_credentials(str(value)).encode(errors="backslashreplace").decode()
         if len(text) <= LONGEST_TEXT:
             return text
         return f"…{text[-LONGEST_TEXT:]}" if name == "trace" else f"{text[:LONGEST_TEXT]}…"
