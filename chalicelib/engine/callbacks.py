@@ -136,7 +136,7 @@ def next_look_ms(instance: Instance, every_ms: int | None) -> int | None:
     """When the run that was handed over is over, unless its target is heard of."""
     if instance.stop is not None:
         return instance.stop.deadline_ms
-    ends = [instance.deadline_ms, _silent_ms(instance, every_ms)]
+    ends = [instance.deadline_ms, silent_ms(instance, every_ms)]
     return min((end for end in ends if end is not None), default=None)
 
 
@@ -149,12 +149,10 @@ def over(every_ms: int | None) -> Callable[[Instance, int], Followed]:
         if present.deadline_ms is not None and present.deadline_ms <= now_ms:
             after = ended(present, InstanceEvent.TIME_OUT, Reason.RUN_TIMEOUT, now_ms)
             return Followed(after, may_retry=True)
-        silent_ms = _silent_ms(present, every_ms)
-        if silent_ms is None or silent_ms > now_ms:
+        if not missed(present, every_ms, now_ms):
             return Followed(present)
         after = ended(present, InstanceEvent.FAILURE, Reason.HEARTBEAT_MISSED, now_ms)
-        seconds = (every_ms or 0) // 1000
-        error = f"its target was not heard of for {seconds} s; it may still be at work"
+        error = f"{not_heard_of(every_ms)}; it may still be at work"
         return Followed(replace(after, error=error), may_retry=True)
 
     return move
@@ -168,7 +166,18 @@ def heard(instance: Instance, message: str | None, now_ms: int) -> Instance:
     return replace(instance, heard_ms=now_ms, said=message or instance.said)
 
 
-def _silent_ms(instance: Instance, every_ms: int | None) -> int | None:
+def missed(instance: Instance, every_ms: int | None, now_ms: int) -> bool:
+    """Whether its target has it, and should have been heard of by now."""
+    due_ms = silent_ms(instance, every_ms)
+    return handed_over(instance) and due_ms is not None and due_ms <= now_ms
+
+
+def not_heard_of(every_ms: int | None) -> str:
+    return f"its target was not heard of for {(every_ms or 0) // 1000} s"
+
+
+def silent_ms(instance: Instance, every_ms: int | None) -> int | None:
+    """When its target is to be heard of at the latest; None: whenever it likes."""
     if every_ms is None:
         return None
     signs = (instance.heard_ms, instance.launched_ms, instance.started_ms)

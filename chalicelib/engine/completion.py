@@ -25,7 +25,7 @@ from chalicelib.model.credential import without_credentials
 from chalicelib.model.definition import Backoff, Policies
 from chalicelib.model.instance import Claim, Instance
 from chalicelib.model.instants import parse_duration
-from chalicelib.model.states import TERMINAL, GroupPlace, InstanceState, Reason, StopKind
+from chalicelib.model.states import BY_ITSELF, TERMINAL, GroupPlace, InstanceState, Reason, StopKind
 from chalicelib.state_machine import InstanceEvent, move_instance
 
 POLL_MS = 30_000
@@ -35,6 +35,7 @@ _STOP_EVENTS = {
     StopKind.KILL: (InstanceEvent.KILL, Reason.KILLED),
     StopKind.TIME_OUT: (InstanceEvent.TIME_OUT, Reason.RUN_TIMEOUT),
     StopKind.REPLACE: (InstanceEvent.KILL, Reason.REPLACED),
+    StopKind.HEARTBEAT: (InstanceEvent.FAILURE, Reason.HEARTBEAT_MISSED),
 }
 
 
@@ -225,7 +226,9 @@ def _stopped(instance: Instance, log_path: str | None, now_ms: int) -> Followed:
         )
     event, reason = _STOP_EVENTS[instance.stop.kind]
     after = replace(ended(instance, event, reason, now_ms), log_path=log_path or instance.log_path)
-    return Followed(after, may_retry=instance.stop.kind is StopKind.TIME_OUT)
+    if instance.stop.kind is StopKind.HEARTBEAT:
+        after = replace(after, error=f"{instance.stop.reason}, and was stopped")
+    return Followed(after, may_retry=instance.stop.kind in BY_ITSELF)
 
 
 def _failed(instance: Instance, failed: Failed, now_ms: int) -> Followed:
@@ -239,7 +242,7 @@ def _failed(instance: Instance, failed: Failed, now_ms: int) -> Followed:
         error=without_credentials(failed.error),
         log_path=failed.log_path or instance.log_path,
     )
-    unwanted = instance.stop is not None and instance.stop.kind is not StopKind.TIME_OUT
+    unwanted = instance.stop is not None and instance.stop.kind not in BY_ITSELF
     return Followed(after, may_retry=failed.retry and not unwanted)
 
 

@@ -19,6 +19,7 @@ from chalicelib.model.instance import Claim, Instance, Stop
 from chalicelib.model.instants import format_instant, parse_duration
 from chalicelib.model.job import Job, Suspension
 from chalicelib.model.states import (
+    BY_ITSELF,
     IN_FLIGHT,
     TERMINAL,
     GroupPlace,
@@ -165,7 +166,7 @@ def made_room(rival: Instance, newer: Instance, now_ms: int) -> Instance:
     """A rival that a newer nominal time replaces: skipped while it waits, asked to stop when in flight."""
     if rival.state is InstanceState.WAITING:
         return ended(rival, InstanceEvent.SKIP, Reason.REPLACED, now_ms)
-    if rival.stop is not None and rival.stop.kind is not StopKind.TIME_OUT:
+    if rival.stop is not None and rival.stop.kind not in BY_ITSELF:
         return rival
     reason = f"replaced by the instance of {format_instant(newer.nominal_ms)}"
     return request_stop(rival, StopKind.REPLACE, ENGINE, reason, now_ms)

@@ -246,8 +246,12 @@ def _in_flight(scene: Scene) -> Iterator[str]:
         )
     elif one.deadline_ms is not None:
         yield f"its time is over at {scene.at(one.deadline_ms)}"
-    if scene.definition and scene.definition.calls_back and handed_over(one) and one.stop is None:
-        every = scene.policies.timeouts.heartbeat
+    every = scene.policies.timeouts.heartbeat
+    if scene.definition is None or one.stop is not None or not handed_over(one):
+        return
+    if scene.definition.calls_back and not scene.definition.only_calls_back and every:
+        yield f"its target reports every {every}, or is stopped"
+    if scene.definition.only_calls_back:
         yield "it ends by what its target reports" + (
             f", which it does every {every}" if every else ""
         )

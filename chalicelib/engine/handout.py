@@ -10,7 +10,14 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
-from chalicelib.engine.callbacks import handed_over, heartbeat_ms, next_look_ms, over
+from chalicelib.engine.callbacks import (
+    handed_over,
+    heartbeat_ms,
+    missed,
+    next_look_ms,
+    not_heard_of,
+    over,
+)
 from chalicelib.engine.completion import stop_unconfirmed, wait_timed_out
 from chalicelib.engine.consequences import ENGINE
 from chalicelib.engine.engine import Engine
@@ -93,12 +100,13 @@ def _look_at_due(engine: Engine, tx: Transaction, limit: int) -> Batch:
 class _Way:
     """How the instances of a revision go: to which style of target, and whether something must hold first.
 
-    ``calls_back``: its targets report how they end, and every ``heartbeat_ms`` that they live, if it is set.
+    ``unasked``: how they end is known from what its targets report alone. ``heartbeat_ms``: how often they
+    report that they live, if they have to.
     """
 
     style: Style
     prerequisites: bool
-    calls_back: bool = False
+    unasked: bool = False
     heartbeat_ms: int | None = None
 
 
@@ -115,7 +123,7 @@ def _ways(
             ways[key] = _Way(
                 style,
                 bool(definition.prerequisites),
-                definition.calls_back,
+                definition.only_calls_back,
                 heartbeat_ms(definition.policies),
             )
     return ways
@@ -128,7 +136,7 @@ def _over(instance: Instance, way: _Way | None, now_ms: int) -> Move | None:
         return wait_timed_out if late else None
     if instance.stop is not None:
         return stop_unconfirmed if instance.stop.deadline_ms <= now_ms else None
-    if way is None or not way.calls_back or not handed_over(instance):
+    if way is None or not way.unasked or not handed_over(instance):
         return None
     look_ms = next_look_ms(instance, way.heartbeat_ms)
     return over(way.heartbeat_ms) if look_ms is not None and look_ms <= now_ms else None
@@ -141,12 +149,10 @@ def _looked_at(instance: Instance, way: _Way | None, now_ms: int, batch: Batch) 
         return replace(instance, wake_ms=wake_ms, waiting_on=waiting_on, version=_next(instance))
     if way.prerequisites and _unchecked(instance):
         return _to_check(instance, now_ms, batch)
-    if way.calls_back and handed_over(
-        instance
-    ):  # nobody can be asked: it is heard of, or it is not
+    if way.unasked and handed_over(instance):  # nobody can be asked: it is heard of, or it is not
         look_ms = next_look_ms(instance, way.heartbeat_ms)
         return replace(instance, wake_ms=look_ms, version=_next(instance))
-    asked = _asked_to_stop(instance, now_ms)
+    asked = _asked_to_stop(instance, way.heartbeat_ms, now_ms)
     if asked.stop is not None:
         batch.stopping.append(asked.id)
     if asked is not instance:
@@ -179,10 +185,14 @@ def _to_check(instance: Instance, now_ms: int, batch: Batch) -> Instance:
     return after
 
 
-def _asked_to_stop(instance: Instance, now_ms: int) -> Instance:
-    """A run whose time is over is asked to end."""
+def _asked_to_stop(instance: Instance, every_ms: int | None, now_ms: int) -> Instance:
+    """A run whose time is over is asked to end, and one that was not heard of."""
     if instance.state is InstanceState.WAITING or instance.stop is not None:
         return instance
+    # AWS may let it wait for hours; it is to be heard of once it runs.
+    if instance.state is InstanceState.RUNNING and missed(instance, every_ms, now_ms):
+        why = not_heard_of(every_ms)
+        return request_stop(instance, StopKind.HEARTBEAT, ENGINE, why, now_ms)
     if instance.deadline_ms is None or instance.deadline_ms > now_ms:
         return instance
     return request_stop(instance, StopKind.TIME_OUT, ENGINE, None, now_ms)

@@ -17,7 +17,7 @@ from chalicelib.engine.narration import tell
 from chalicelib.engine.outcomes import Outcome
 from chalicelib.engine.ports import Transaction
 from chalicelib.engine.wakeups import ring
-from chalicelib.model.definition import Policies
+from chalicelib.model.definition import Definition, Policies
 from chalicelib.model.event import Event
 from chalicelib.model.instance import Instance
 from chalicelib.model.instants import parse_duration
@@ -65,13 +65,13 @@ def settle(engine: Engine, results: Sequence[Result]) -> Sequence[Instance]:
             before = present.get(result.instance_id)
             if before is None or not _current(before, result):
                 continue
-            policies = _policies(definitions[before.job_id, before.revision])
+            definition = _definition(definitions[before.job_id, before.revision])
             followed = result.move(before, now)
             if (
                 jobs[before.job_id].state is JobState.DELETED
             ):  # nothing of a deleted job is launched again
                 followed = Followed(followed.instance)
-            moved = _moved(before, followed, policies, now)
+            moved = _moved(before, followed, definition, now)
             if moved.after is not before:
                 moves.append(moved)
         return moves, jobs, write_moves(engine, tx, jobs, moves, now)
@@ -81,23 +81,34 @@ def settle(engine: Engine, results: Sequence[Result]) -> Sequence[Instance]:
     return [moved.after for moved in moves]
 
 
-def _moved(before: Instance, followed: Followed, policies: Policies, now_ms: int) -> Moved:
+def _moved(
+    before: Instance, followed: Followed, definition: Definition | None, now_ms: int
+) -> Moved:
+    policies = definition.policies if definition else Policies()
     if followed.may_retry:
         after = retried(followed.instance, policies, now_ms)
         if after is not followed.instance:
             return Moved(before, after, superseded=followed.instance)
-    after = _looked_at_in_time(followed.instance, before, policies)
+    after = followed.instance
+    if definition is not None and after is not before:
+        after = _looked_at_in_time(after, definition)
     if after is not before and after.state is InstanceState.WAITING:
         after = _waits_on(after, policies)
     return Moved(before, after)
 
 
-def _looked_at_in_time(after: Instance, before: Instance, policies: Policies) -> Instance:
-    """What is handed over to a target that has to report often is looked at when it should have."""
-    every_ms = heartbeat_ms(policies)
-    if after is before or every_ms is None or not handed_over(after):
+def _looked_at_in_time(after: Instance, definition: Definition) -> Instance:
+    """What is handed over to a target that has to report often is looked at when it should have, and in
+    between if the target can be asked."""
+    every_ms = heartbeat_ms(definition.policies)
+    look_ms = next_look_ms(after, every_ms)
+    if every_ms is None or look_ms is None or not handed_over(after):
         return after
-    return replace(after, wake_ms=next_look_ms(after, every_ms))
+    if definition.only_calls_back or after.wake_ms is None:
+        return replace(after, wake_ms=look_ms)
+    if after.state is not InstanceState.RUNNING:  # it may wait for long before it begins
+        return after
+    return replace(after, wake_ms=min(look_ms, after.wake_ms))
 
 
 def _waits_on(refused: Instance, policies: Policies) -> Instance:
@@ -178,12 +189,12 @@ def _locked(
     return jobs, {instance.id: instance for instance in tx.lock_instances(ids)}
 
 
-def _policies(definition_json: str) -> Policies:
-    """A definition that this version cannot read any more still lets its runs end, without a retry."""
+def _definition(definition_json: str) -> Definition | None:
+    """One that this version cannot read any more still lets its runs end, without a retry."""
     try:
-        return read_definition(definition_json).policies
+        return read_definition(definition_json)
     except ValueError:
-        return Policies()
+        return None
 
 
 def _current(instance: Instance, result: Result) -> bool:

@@ -83,8 +83,8 @@ class Timeouts(Document):
     run: Duration = "PT24H"
     heartbeat: Duration | None = Field(
         None,
-        description="With completion: callback: a run whose target reports nothing for so long has failed;"
-        " 10 seconds to 24 hours",
+        description="With completion: callback or either: a run whose target reports nothing for so long has"
+        " failed; 10 seconds to 24 hours",
         examples=["PT2M"],
     )
 
@@ -257,7 +257,7 @@ class Definition(Document):
         if self.policies.timeouts.heartbeat is not None and not self.calls_back:
             raise ValueError(
                 "policies.timeouts.heartbeat is for targets that report themselves; "
-                "set target.completion to callback, or leave it out"
+                "set target.completion to callback (or either, for what AWS executes), or leave it out"
             )
         if self.calls_back and parse_duration(self.policies.timeouts.run) > LONGEST_REPORTED_MS:
             raise ValueError(
@@ -268,7 +268,12 @@ class Definition(Document):
 
     @property
     def calls_back(self) -> bool:
-        """Whether a run ends by what its target reports."""
+        """Whether a run's target reports how it goes."""
+        return self.target.get("completion") in ("callback", "either")
+
+    @property
+    def only_calls_back(self) -> bool:
+        """Whether nobody else knows: its target cannot be asked, nor stopped."""
         return self.target.get("completion") == "callback"
 
     def to_json(self) -> str:

@@ -43,6 +43,11 @@ class StopKind(StrEnum):
     KILL = "KILL"
     TIME_OUT = "TIME_OUT"
     REPLACE = "REPLACE"
+    HEARTBEAT = "HEARTBEAT"
+
+
+BY_ITSELF = frozenset({StopKind.TIME_OUT, StopKind.HEARTBEAT})
+"""Nobody asked for these: who kills or replaces goes before, and another run may help."""
 
 
 class Reason(StrEnum):

@@ -20,8 +20,10 @@ from chalicelib.model.errors import Problem
 TIMES = ("nominal_time", "previous_time", "next_time")
 NAMES = ("job_name", "job_id", "instance_id", "run", "token")
 CALLBACK = ("callback_url", "callback_token")
-"""For targets with completion: callback alone."""
-CONTENTS = frozenset({"body", "detail", "env", "headers", "message", "payload", "stdin"})
+"""For targets that report how their runs go alone."""
+CONTENTS = frozenset(
+    {"body", "detail", "env", "environment", "headers", "message", "payload", "stdin"}
+)
 """Fields of targets that nobody sees but the target: where the callback's token may stand."""
 _PLACEHOLDER = re.compile(r"(\$?)\$\{([^}]*)\}?")
 _BEGINS = re.compile(r"(?<!\$)\$\{")

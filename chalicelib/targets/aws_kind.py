@@ -221,6 +221,25 @@ class AcceptingTarget(AwsTarget):
 
 P = TypeVar("P", bound=AcceptingTarget)
 
+Completion = Annotated[
+    Literal["service", "either"],
+    Field(
+        description="service: the run ends as AWS says; either: the program is given NOONDAY_CALLBACK_URL and"
+        " NOONDAY_CALLBACK_TOKEN and reports how it goes, and whichever end comes first counts",
+    ),
+]
+"""Of work that AWS executes and that can report itself."""
+
+
+def environment_of(request: LaunchRequest) -> dict[str, str]:
+    """What a program is told of its run."""
+    callback = request.callback
+    told = {"NOONDAY_TOKEN": request.token}
+    if callback is not None:
+        told |= {"NOONDAY_CALLBACK_URL": callback.url}
+        told |= {"NOONDAY_CALLBACK_TOKEN": callback.credential}
+    return told
+
 
 class AcceptingKind(AwsKind[P]):
     """Nothing can be looked up afterwards. A launch whose answer was lost is repeated: at least once, with

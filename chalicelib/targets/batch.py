@@ -13,9 +13,11 @@ from chalicelib.engine.ports import LaunchRequest
 from chalicelib.targets.aws_kind import (
     AwsKind,
     AwsTarget,
+    Completion,
     Name,
     Need,
     by_state,
+    environment_of,
     given,
     gone,
     pairs,
@@ -37,6 +39,7 @@ class BatchTarget(AwsTarget):
     environment: dict[str, str] = Field(
         {}, max_length=100, description="Added to the container's; NOONDAY_TOKEN comes with it"
     )
+    completion: Completion = "service"
 
     @property
     def resources(self) -> Sequence[str]:
@@ -57,7 +60,7 @@ class BatchKind(AwsKind[BatchTarget]):
     )
 
     def start(self, spec: BatchTarget, request: LaunchRequest, call: Caller) -> Outcome:
-        environment = {**spec.environment, "NOONDAY_TOKEN": request.token}
+        environment = {**spec.environment, **environment_of(request)}
         overrides = given(command=spec.command, environment=pairs(environment))
         asked = given(
             jobName=request.token,

@@ -13,9 +13,11 @@ from chalicelib.engine.ports import LaunchRequest
 from chalicelib.targets.aws_kind import (
     AwsKind,
     AwsTarget,
+    Completion,
     Name,
     Need,
     by_state,
+    environment_of,
     given,
     gone,
     pairs,
@@ -34,6 +36,7 @@ class CodeBuildTarget(AwsTarget):
     environment: dict[str, str] = Field(
         {}, max_length=100, description="Added to the project's; NOONDAY_TOKEN comes with it"
     )
+    completion: Completion = "service"
 
     @property
     def resources(self) -> Sequence[str]:
@@ -53,7 +56,7 @@ class CodeBuildKind(AwsKind[CodeBuildTarget]):
     )
 
     def start(self, spec: CodeBuildTarget, request: LaunchRequest, call: Caller) -> Outcome:
-        environment = {**spec.environment, TOKEN: request.token}
+        environment = {**spec.environment, **environment_of(request)}
         asked = given(
             projectName=spec.project,
             idempotencyToken=request.token,

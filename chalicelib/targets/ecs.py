@@ -18,7 +18,17 @@ from chalicelib.engine.outcomes import (
     Succeeded,
 )
 from chalicelib.engine.ports import LaunchRequest
-from chalicelib.targets.aws_kind import AwsKind, AwsTarget, Name, Need, given, gone, pairs
+from chalicelib.targets.aws_kind import (
+    AwsKind,
+    AwsTarget,
+    Completion,
+    Name,
+    Need,
+    environment_of,
+    given,
+    gone,
+    pairs,
+)
 
 _FULL = ("RESOURCE:", "AGENT", "CAPACITY", "Capacity")
 _GOING = frozenset({"RUNNING", "DEACTIVATING", "STOPPING", "DEPROVISIONING"})
@@ -45,11 +55,14 @@ class EcsTarget(AwsTarget):
     environment: dict[str, str] = Field(
         {}, max_length=100, description="Added to the container's; NOONDAY_TOKEN comes with it"
     )
+    completion: Completion = "service"
 
     @model_validator(mode="after")
     def _whose(self) -> EcsTarget:
         if self.container is None and (self.command or self.environment):
             raise ValueError("command and environment are a container's; name it with container")
+        if self.container is None and self.completion == "either":
+            raise ValueError("completion: either needs the container that reports; name it")
         return self
 
     @property
@@ -120,7 +133,7 @@ def _asked(spec: EcsTarget, request: LaunchRequest) -> dict[str, Any]:
     )
     override = {}
     if spec.container is not None:
-        environment = {**spec.environment, "NOONDAY_TOKEN": request.token}
+        environment = {**spec.environment, **environment_of(request)}
         mine = given(name=spec.container, command=spec.command, environment=pairs(environment))
         override = {"containerOverrides": [mine]}
     return given(

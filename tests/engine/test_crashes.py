@@ -31,6 +31,7 @@ from chalicelib.engine.conditions import data_key, job_key
 from chalicelib.engine.filters import BackfillFilter, NotificationFilter
 from chalicelib.engine.housekeeping import AT_MS, NAME
 from chalicelib.engine.once import Once
+from chalicelib.engine.outcomes import Running
 from chalicelib.engine.ports import Store
 from chalicelib.engine.views import BackfillView
 from chalicelib.model.backfill import BackfillState, Reprocess
@@ -357,6 +358,10 @@ def kill_all(life: Life) -> None:
             commands.kill(life.world.engine, ADMIN, one.id)
 
 
+SILENT = ("callbacks-of-nobody", "callbacks-of-the-silent")
+"""Nobody can stop the first, and the second are stopped."""
+
+
 def without_keys(store: Store) -> None:
     """The next that calls back makes one, as the first life did."""
     store.transact(lambda tx: tx.note(NOTE, "[]"))
@@ -393,6 +398,7 @@ STORIES: dict[str, tuple[Step, ...]] = {
         *(reported(Report.STOPPED), until(END + 6 * MINUTE), reported(Report.STOPPED)),
     ),
     "callbacks-of-nobody": (until(END + MINUTE), reported(Report.HEARTBEAT)),
+    "callbacks-of-the-silent": (),
     "pause-a-check": (
         *(until(NOON - HALF), arrive, pause_before_the_check),
         *(until(NOON + MINUTE + HALF), resume_all),
@@ -417,7 +423,10 @@ def tell(story: str, kind: str, life: Life) -> None:
     if story.startswith("callbacks"):
         without_keys(life.store)
         target["completion"] = "callback"
-    if story == "callbacks-of-nobody":
+    if story == "callbacks-of-the-silent" and kind == "started":
+        target["completion"] = "either"
+        life.outside.otherwise = life.world.targets.otherwise = Running()
+    if story in SILENT:
         policies |= {"timeouts": {"heartbeat": "PT20S"}, "retries": {"max_attempts": 2}}
     if story == "refused":
         policies["catch_up"] = {"limit": 1}
@@ -437,7 +446,7 @@ def judge(story: str, life: Life) -> None:
     assert_settled(life.store, life.job_id)
     if story == "backfill-rerun":
         assert_each_run_once(life, [1, 2, 2])
-    elif story == "callbacks-of-nobody":
+    elif story in SILENT:
         judge_silent(life)
     elif story == "rerun-many":
         assert_each_run_once(life, [2, 2, 2])

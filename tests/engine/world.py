@@ -174,13 +174,13 @@ class RecordingTargets:
         if self.launch_outcomes:
             return self.launch_outcomes.pop(0)
         self.executions.setdefault(request.token, request)
-        if request.callback is not None:
+        if request.spec.get("completion") == "callback":
             return HandedOver(f"x-{request.token}")
         return Launched(f"x-{request.token}")
 
     def describe(self, requests: Sequence[LaunchRequest]) -> Sequence[Outcome]:
         self.calls.extend(("describe", request) for request in requests)
-        if any(request.callback is not None for request in requests):
+        if any(request.spec.get("completion") == "callback" for request in requests):
             return [Pending() for _ in requests]
         return [self.endings.get(request.token, self.otherwise) for request in requests]
 

@@ -33,7 +33,7 @@ from chalicelib.model.instance import Instance
 from chalicelib.model.instants import parse_duration
 from chalicelib.model.job import Job
 from chalicelib.model.principal import Principal
-from chalicelib.model.states import InstanceState, Reason, Role, StopKind
+from chalicelib.model.states import BY_ITSELF, InstanceState, Reason, Role, StopKind
 from chalicelib.state_machine import InstanceEvent
 
 
@@ -217,7 +217,7 @@ def _stop(
 ) -> Instance:
     if one.state is InstanceState.WAITING:
         return ended(one, InstanceEvent.SKIP, Reason.BACKFILL_CANCELLED, now_ms)
-    if not kill or (one.stop is not None and one.stop.kind is not StopKind.TIME_OUT):
+    if not kill or (one.stop is not None and one.stop.kind not in BY_ITSELF):
         return one
     reason = backfill.end_reason or "its backfill was cancelled"
     return request_stop(one, StopKind.KILL, principal.name, reason, now_ms)

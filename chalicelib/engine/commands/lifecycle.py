@@ -30,7 +30,7 @@ from chalicelib.model.errors import InvalidInput, Problem, WrongState
 from chalicelib.model.instants import format_instant
 from chalicelib.model.job import Job, SkipRange, Suspension
 from chalicelib.model.principal import Principal
-from chalicelib.model.states import JobState, Reason, Role, StopKind
+from chalicelib.model.states import BY_ITSELF, JobState, Reason, Role, StopKind
 from chalicelib.state_machine import JobEvent
 
 
@@ -213,7 +213,7 @@ def _stop_runs(
     asked = [
         Moved(one, request_stop(one, StopKind.KILL, principal.name, reason, now))
         for one in running
-        if one.stop is None or one.stop.kind is StopKind.TIME_OUT
+        if one.stop is None or one.stop.kind in BY_ITSELF
     ]
     tx.save_instances([moved.after for moved in asked])
     follow_up(engine, tx, {job.id: job}, asked, now)
