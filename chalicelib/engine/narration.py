@@ -66,6 +66,15 @@ def commanded(event: Event, job: str | None) -> Commanded:
     )
 
 
+def administered(
+    engine: Engine, actor: str, verb: str, subject: str, owner: str | None = None
+) -> None:
+    """Something besides jobs and instances was changed; what is in it is not told."""
+    engine.listener(
+        Commanded(at_ms=engine.clock.now_ms(), verb=verb, actor=actor, owner=owner, subject=subject)
+    )
+
+
 def _moved_on(before: Instance, after: Instance, job: str | None, now_ms: int) -> Iterator[Fact]:
     which = of_run(after, job)
     if after.stop is not None and (before.stop is None or before.stop.kind != after.stop.kind):

@@ -21,6 +21,7 @@ from chalicelib.engine.notification_ports import Receipt
 from chalicelib.engine.outcomes import Failed, Pending, Refused, Succeeded
 from chalicelib.model.errors import Unauthenticated
 from chalicelib.model.job import Job
+from chalicelib.model.states import Role
 from chalicelib.notifications.invocation import Invocation, invoked
 from chalicelib.notifications.log import JsonLog
 from docs.log_lines import every_fact, fields_of
@@ -179,6 +180,27 @@ def test_every_query_asks_for_fields_and_facts_that_are_there(told: Sequence[Fac
             assert fact in facts
         words = set(re.findall(r"@?[a-z_]+", re.sub(r'"[^"]*"', "", query)))
         assert words - LANGUAGE <= there, query
+
+
+def test_what_admins_do_is_told_and_no_token_is(world: World) -> None:
+    engine = world.engine
+    commands.create_owner(engine, ADMIN, "red")
+    commands.set_member(engine, ADMIN, "red", "eve", Role.OPERATOR)
+    commands.remove_member(engine, ADMIN, "red", "eve")
+    token = commands.create_token(engine, ADMIN, "eve")
+    commands.set_group(engine, ADMIN, "warehouse", 3, owner="red")
+    commands.delete_group(engine, ADMIN, "warehouse", owner="red")
+    lines = written(world.facts)[:-1]
+    assert [(line["verb"], line["subject"]) for line in lines] == [
+        ("OWNER", "owner red"),
+        ("MEMBER", "eve is operator"),
+        ("MEMBER", "eve has no role"),
+        ("TOKEN", "a token for eve"),
+        ("GROUP", "group warehouse: 3"),
+        ("GROUP_DELETE", "group warehouse"),
+    ]
+    assert {line["actor"] for line in lines} == {"ada"}
+    assert token not in json.dumps(lines)
 
 
 def test_a_launch_is_late_from_when_it_was_due(world: World) -> None:

@@ -11,6 +11,7 @@ from chalicelib.engine.commands.naming import MOST_JOBS
 from chalicelib.engine.commands.settling import of_job, settle_span, stamped
 from chalicelib.engine.disposition import armed
 from chalicelib.engine.engine import Engine
+from chalicelib.engine.narration import administered
 from chalicelib.engine.ports import Transaction
 from chalicelib.engine.quotas import lock_owner
 from chalicelib.engine.wakeups import ring
@@ -136,6 +137,7 @@ def delete_calendar(
         tx.delete_calendar(chosen, name)
 
     engine.store.transact(unit)
+    administered(engine, principal.name, "CALENDAR_DELETE", f"calendar {name}", chosen)
 
 
 def _new(principal: Principal, owner: str, name: str, text: str, now: int) -> StoredCalendar:

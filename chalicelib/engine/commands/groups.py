@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from chalicelib.engine.access import choose_owner, require
 from chalicelib.engine.consequences import fill_groups
 from chalicelib.engine.engine import Engine
+from chalicelib.engine.narration import administered
 from chalicelib.engine.ports import Transaction
 from chalicelib.engine.quotas import lock_owner
 from chalicelib.engine.wakeups import ring
@@ -95,6 +96,7 @@ def set_group(
         result = engine.store.transact(unit)
     except AlreadyExists:  # somebody made it at this moment: now it is there to be changed
         result = engine.store.transact(unit)
+    administered(engine, principal.name, VERB, f"group {name}: {size}", chosen)
     if result.given:
         ring(engine, [engine.clock.now_ms()], arms=False)
     return result
@@ -134,6 +136,7 @@ def delete_group(
         tx.delete_group(chosen, name)
 
     engine.store.transact(unit)
+    administered(engine, principal.name, "GROUP_DELETE", f"group {name}", chosen)
 
 
 def _events(

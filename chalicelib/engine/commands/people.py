@@ -6,6 +6,7 @@ import hashlib
 
 from chalicelib.engine.access import require, require_admin
 from chalicelib.engine.engine import Engine
+from chalicelib.engine.narration import administered
 from chalicelib.engine.ports import Transaction
 from chalicelib.model.errors import InvalidInput, NotFound, Problem
 from chalicelib.model.identity import PRINCIPAL, SLUG
@@ -19,6 +20,7 @@ def create_owner(engine: Engine, principal: Principal, name: str) -> str:
     _check_slug("name", name)
     now = engine.clock.now_ms()
     engine.store.transact(lambda tx: tx.insert_owner(name, now))
+    administered(engine, principal.name, "OWNER", f"owner {name}", name)
     return name
 
 
@@ -39,6 +41,7 @@ def set_member(
         tx.save_membership(membership)
 
     engine.store.transact(unit)
+    administered(engine, principal.name, "MEMBER", f"{member} is {role.value}", owner)
     return membership
 
 
@@ -52,6 +55,7 @@ def remove_member(engine: Engine, principal: Principal, owner: str, member: str)
 
     if not engine.store.transact(unit):
         raise NotFound(f"{member} has no role in {owner}")
+    administered(engine, principal.name, "MEMBER", f"{member} has no role", owner)
 
 
 def create_token(engine: Engine, principal: Principal, name: str, *, admin: bool = False) -> str:
@@ -60,6 +64,8 @@ def create_token(engine: Engine, principal: Principal, name: str, *, admin: bool
     _check_slug("principal", name)
     token = f"noonday_{engine.ids.new()}{engine.ids.secret()}"
     register_token(engine, token, name, admin=admin)
+    rights = "an admin's token" if admin else "a token"
+    administered(engine, principal.name, "TOKEN", f"{rights} for {name}")
     return token
 
 

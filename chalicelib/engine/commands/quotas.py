@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from chalicelib.engine.access import require_admin
 from chalicelib.engine.engine import Engine
+from chalicelib.engine.narration import administered
 from chalicelib.engine.ports import Transaction
 from chalicelib.engine.quotas import use_of
 from chalicelib.engine.views import OwnerView
@@ -40,7 +41,9 @@ def set_quotas(
             tx.insert_events([_event(engine, principal, found[0], limits)])
         return OwnerView(after, after.quotas(engine.quotas), use_of(tx, name))
 
-    return engine.store.transact(unit)
+    view = engine.store.transact(unit)
+    administered(engine, principal.name, "QUOTAS", f"owner {name}", name)
+    return view
 
 
 def _limited(owner: Owner, limits: Mapping[str, int | None]) -> Owner:
