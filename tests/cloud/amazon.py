@@ -13,10 +13,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 from urllib.parse import parse_qs
 
 import boto3
+from botocore.loaders import JSONFileLoader
 from moto.batch_simple.models import BatchSimpleBackend
 from moto.core.config import default_user_config
 from moto.moto_api import state_manager
@@ -209,6 +211,18 @@ def _not_yet(backend: Any, include_start_attempt: bool, job: Any) -> None:
     """Without Docker moto ends a job of Batch at once; here it waits for its test."""
     del include_start_attempt
     backend.backend._jobs[job.job_id] = job
+
+
+_load_file = JSONFileLoader.load_file
+
+
+@cache
+def _loaded(path: str) -> Any:
+    """Each session of botocore reads its megabytes of models anew; each test has sessions of its own."""
+    return _load_file(JSONFileLoader(), path)
+
+
+setattr(JSONFileLoader, "load_file", lambda _, path: _loaded(path))  # noqa: B010 - not typed
 
 
 class _Silent(WSGIRequestHandler):
