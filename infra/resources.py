@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 
 from chalicelib.targets.aws_kind import Need
+from infra.problems import Stuck
 
 Parts = Mapping[str, str]
 """What an entry gives the ``{parts}`` of a kind's ARNs. ``partition``, ``region`` and ``account`` are among
@@ -43,37 +44,69 @@ def filled(on: str, values: Parts) -> str:
 
 
 def _arn(text: str) -> tuple[dict[str, str], str]:
-    """Where it is, and the last of its six pieces; a pattern may end before that."""
+    """Where it is, and the last of its six pieces; a pattern may end before that, with a star."""
     if not text.startswith("arn:"):
         return {}, text
     pieces = text.split(":", 5)
-    pieces += ["*"] * (6 - len(pieces))
+    if len(pieces) < 6:
+        if "*" in text[:-1] or not text.endswith("*"):
+            raise _unclear(text, "arn:aws:SERVICE:REGION:ACCOUNT:NAME")
+        pieces += ["*"] * (6 - len(pieces))
+    if not re.fullmatch(r"[0-9*]+", pieces[4]):
+        raise _unclear(text, "arn:aws:SERVICE:REGION:ACCOUNT:NAME")
     return dict(zip(_HERE, (pieces[1], *pieces[3:5]), strict=True)), pieces[5]
+
+
+def _unclear(text: str, form: str) -> Stuck:
+    """A star may stand for several pieces at once, and IAM compares each for itself."""
+    return Stuck(
+        f"targets_allow: {text!r} does not say which piece of a resource is what; write {form}, with * "
+        "inside its pieces, or give the entry a role of your own"
+    )
+
+
+def _of_type(text: str, type_: str, form: str) -> tuple[dict[str, str], str]:
+    """An ARN whose last piece begins with a type, or a name."""
+    where, rest = _arn(text)
+    if where and not rest.startswith(type_):
+        if "*" in rest[:-1] or not rest.endswith("*"):
+            raise _unclear(text, form)
+        rest = "*"
+    return where, rest.removeprefix(type_)
 
 
 def _machine(resource: str) -> Parts:
     """IAM knows a machine without its version or alias; that is a condition."""
-    where, rest = _arn(resource)
-    name, _, qualifier = rest.removeprefix("stateMachine:").partition(":")
+    form = "arn:aws:states:REGION:ACCOUNT:stateMachine:NAME"
+    where, rest = _of_type(resource, "stateMachine:", form)
+    if not where:  # a pattern that begins with a star
+        return {"machine": resource.rpartition(":")[2], "qualifier": ""}
+    name, _, qualifier = rest.partition(":")
     return {**where, "machine": name, "qualifier": qualifier}
 
 
 def _function(resource: str) -> Parts:
     """NAME, ACCOUNT:function:NAME or an ARN, each perhaps with a version or an alias."""
-    where, rest = _arn(resource)
+    where, rest = _of_type(resource, "function:", "arn:aws:lambda:REGION:ACCOUNT:function:NAME")
     partial = re.fullmatch(r"(\d{12}):(?:function:)?(.+)", rest)
     if partial:
         return {"account": partial[1], "function": partial[2]}
-    return {**where, "function": rest.removeprefix("function:")}
+    return {**where, "function": rest}
 
 
 def _queue(resource: str) -> Parts:
-    """Its URL; of a pattern that says less, only the name is known."""
+    """Its URL, or a pattern that begins with a star and has its name at the end."""
     form = r"https://sqs\.([a-z0-9*-]+)\.amazonaws\.com(?:\.cn)?/([0-9*]+)/(.+)"
     match = re.fullmatch(form, resource)
     if match:
         return {"region": match[1], "account": match[2], "name": match[3]}
-    return {"name": _last(resource) or "*"}
+    if resource.startswith("*"):
+        name = _last(resource)
+        whole = "/" in resource.replace("//", "") and not re.match(r"\d+\*", name)
+        return {"name": name if whole else f"*{name.rpartition('*')[2]}"}
+    if "*" in resource[:-1] or not resource.endswith("*"):
+        raise _unclear(resource, "https://sqs.REGION.amazonaws.com/ACCOUNT/NAME")
+    return {"name": "*"}
 
 
 def _topic(resource: str) -> Parts:
@@ -83,23 +116,22 @@ def _topic(resource: str) -> Parts:
 
 def _bus(resource: str) -> Parts:
     bus, source = _two(resource)
-    where, name = _arn(bus)
-    return {**where, "bus": _last(name), "source": source}
+    where, name = _of_type(bus, "event-bus/", "arn:aws:events:REGION:ACCOUNT:event-bus/NAME")
+    return {**where, "bus": name, "source": source}
 
 
 def _task(resource: str) -> Parts:
     cluster, task = _two(resource)
-    where, name = _arn(cluster)
-    also, definition = _arn(task)
-    revisions = _revisions(_last(definition))
-    return {**also, **where, "cluster": _last(name), "task_definition": revisions}
+    where, name = _of_type(cluster, "cluster/", "CLUSTER/TASK-DEFINITION")
+    also, definition = _of_type(task, "task-definition/", "CLUSTER/TASK-DEFINITION")
+    return {**also, **where, "cluster": name, "task_definition": _revisions(definition)}
 
 
 def _job(resource: str) -> Parts:
     queue, job = _two(resource)
-    where, name = _arn(queue)
-    also, definition = _arn(job)
-    return {**also, **where, "queue": _last(name), "definition": _revisions(_last(definition))}
+    where, name = _of_type(queue, "job-queue/", "QUEUE/DEFINITION")
+    also, definition = _of_type(job, "job-definition/", "QUEUE/DEFINITION")
+    return {**also, **where, "queue": name, "definition": _revisions(definition)}
 
 
 def _pair(first: str, second: str) -> Callable[[str], Parts]:
@@ -119,17 +151,14 @@ def _redshift(resource: str, workgroups: Mapping[str, str]) -> Iterator[Parts]:
 
     An identity that is a pattern is any user and IAM's own, and no secret: that would be all of them.
     """
-    place, _, rest = resource.partition("/")
-    database, _, identity = rest.partition("/")
-    whole = "*" if place.endswith("*") else identity
-    identity = identity or whole
-    common = {"database": database or "*"}
+    place, database, identity = _pieces(resource, 3, "CLUSTER-OR-WORKGROUP/DATABASE/IDENTITY")
+    common = {"database": database}
     if identity.startswith("arn:"):
         common["secret"] = identity
     elif identity == "iam":
         common["iam"] = identity
     else:
-        common |= {"user": identity or "*"} | ({"iam": "iam"} if "*" in identity else {})
+        common |= {"user": identity} | ({"iam": "iam"} if "*" in identity else {})
     expression = ".*".join(map(re.escape, place.split("*")))
     known = [name for name in workgroups if re.fullmatch(expression, name)]
     for name in known:
@@ -138,19 +167,30 @@ def _redshift(resource: str, workgroups: Mapping[str, str]) -> Iterator[Parts]:
         yield {**common, "cluster": place}
 
 
+def _pieces(resource: str, count: int, form: str) -> list[str]:
+    """By slashes; a pattern may end before the last, with a star."""
+    pieces = resource.split("/", count - 1)
+    if len(pieces) < count:
+        if "*" in resource[:-1] or not resource.endswith("*"):
+            raise _unclear(resource, form)
+        pieces += ["*"] * (count - len(pieces))
+    return pieces
+
+
 def _two(resource: str) -> tuple[str, str]:
-    """``QUEUE/DEFINITION``, each a name or an ARN, which has slashes of its own; or a pattern of both."""
-    match = re.fullmatch(r"(arn:[^/]*/[^/]*|[^/]*)/(.*)", resource)
+    """``QUEUE/DEFINITION``, each a name or an ARN, which has slashes of its own."""
+    match = re.fullmatch(r"(arn:[^/]*/[^/]*)/(.*)", resource)
     if match is not None:
         return match[1], match[2]
-    first, star, _ = resource.partition("*")
-    _, _, last = resource.rpartition("*")
-    return f"{first}{star}", f"*{last}" if star else "*"
+    first, second = _pieces(resource, 2, "both names with a slash between them")
+    return first, second
 
 
 def _revisions(definition: str) -> str:
     """Every revision, where the entry does not name one."""
-    return definition if ":" in definition or definition.endswith("*") else f"{definition}:*"
+    if ":" in definition:
+        return definition
+    return f"{definition.rstrip('*')}*" if "*" in definition else f"{definition}:*"
 
 
 _READ: Mapping[str, Callable[[str], Parts]] = {
