@@ -13,9 +13,11 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
+from moto.sqs.models import sqs_backends
+
 from chalicelib.local.context import scheduled_event
 from chalicelib.notifications.clock import wall_ms
-from tests.cloud.amazon import Amazon
+from tests.cloud.amazon import ACCOUNT, REGION, Amazon
 from tests.cloud_zip.deploying import LANES, PREFIX, Deployed
 from tests.cloud_zip.front import Front
 from tests.cloud_zip.guard import Guard
@@ -121,7 +123,9 @@ class Account:
             self.poll(lane)
 
     def discard(self, lane: str) -> None:
-        """Messages of a queue are lost."""
+        """Messages of a queue are lost, as often as a test wants: SQS does that once a minute."""
+        queue: Any = sqs_backends[ACCOUNT][REGION].queues[(PREFIX + lane).rpartition("/")[2]]
+        queue.last_purged_at = None
         self.amazon.client("sqs").purge_queue(QueueUrl=PREFIX + lane)
 
     def later(self, milliseconds: int) -> None:
