@@ -21,6 +21,7 @@ from chalicelib.targets.aws_kind import (
     about,
     compact,
     formed,
+    gone,
 )
 from chalicelib.targets.configuration import TargetSettings
 from chalicelib.targets.kind import InlineKind
@@ -100,9 +101,7 @@ class LambdaSyncKind(InlineKind[LambdaSyncTarget]):
 
     def run(self, spec: LambdaSyncTarget, request: LaunchRequest, control: Control) -> Outcome:
         if request.handle is not None and not spec.idempotent:
-            return Failed(
-                "whether the function was called, and how it ended, is not known", lost=True
-            )
+            return gone("whether the function was called, and how it ended, is not known")
         entry = self._settings.allow.find(request.owner, self.name, spec.function)
         left_s = (request.deadline_ms - self._clock.now_ms()) / 1000
         seconds = min(parse_duration(spec.timeout) / 1000, left_s, LONGEST_S)
@@ -121,7 +120,7 @@ class LambdaSyncKind(InlineKind[LambdaSyncTarget]):
         except Rejected as error:
             return Failed(str(error), retry=False)
         except LostAnswer as error:
-            return Failed(f"no answer: {error}; the function may have been called", lost=True)
+            return _lost(spec, f"no answer: {error}; the function may have been called")
 
 
 def _asked(
@@ -133,6 +132,11 @@ def _asked(
         "InvocationType": how,
         "Payload": compact(payload).encode(),
     }
+
+
+def _lost(spec: LambdaSyncTarget, why: str) -> Outcome:
+    """It may be at work still: another run beside it is for functions that take no harm."""
+    return Failed(why, lost=True, retry=True) if spec.idempotent else gone(why)
 
 
 def _ended(answer: Mapping[str, Any]) -> Outcome:
