@@ -57,7 +57,8 @@ def _transport(
     call = aws.caller(None, "")
 
     def told(failure: AwsFailure) -> None:
-        log.failure(failure, sending=prefix)
+        # AWS says no, or not now: no defect, and what was to be sent is sent by a later minute.
+        log.line("error", "Failed", error=str(failure), sending=prefix)
 
     def write(at_ms: int, arm_until_ms: int) -> str:
         return write_wake_up(WakeUp(at_ms, arm_until_ms))

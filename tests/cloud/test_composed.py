@@ -11,7 +11,7 @@ from app import app
 from chalicelib import cloud, wiring
 from chalicelib.local.context import EventContext, queue_event
 from chalicelib.model.errors import Unavailable
-from tests.cloud.amazon import Amazon
+from tests.cloud.amazon import Amazon, refuse
 from tests.cloud.composed import call, deliver
 from tests.cloud.offers import StepFunctions
 
@@ -66,3 +66,16 @@ def test_what_is_not_set_is_said(
     monkeypatch.setenv(name, value)
     with pytest.raises(Unavailable, match=said):
         cloud.compose()
+
+
+def test_a_queue_that_takes_nothing_is_no_defect(
+    noonday: wiring.Noonday, amazon: Amazon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One line, without a trace: what was to be sent stands in the database."""
+    told: list[tuple[str, str, object]] = []
+    monkeypatch.setattr(
+        noonday.log, "line", lambda level, fact, **more: told.append((level, fact, more["error"]))
+    )
+    amazon.fail("SendMessage", refuse(403, "AccessDenied"))
+    noonday.engine.alarm.wake(0, 0)
+    assert told == [("error", "Failed", "AccessDenied: not now")]
