@@ -15,7 +15,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.metadata import files
@@ -215,6 +216,17 @@ class Function:
         """As the machine under it would die."""
         if self._sandbox is not None:
             self._sandbox.process.kill()
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Its process stands still meanwhile, in the middle of whatever it does."""
+        assert self._sandbox is not None
+        process = self._sandbox.process
+        process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            process.send_signal(signal.SIGCONT)
 
     def end(self) -> None:
         if self._sandbox is not None:

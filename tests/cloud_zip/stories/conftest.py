@@ -39,6 +39,7 @@ def own_functions(
     more = {
         "NOONDAY_DATABASE": url,
         "NOONDAY_URL": ADDRESS,
+        "NOONDAY_TARGETS_ALLOW": '[{"owner": "*", "kind": "*", "resource": "*"}]',
         "NOONDAY_WEBHOOK_SECRETS": SIGNING,
         "NOONDAY_CONNECTION_WAREHOUSE": f"{url}?tls_ca={database.ca_file}",
         "NOONDAY_CONNECTION_WAREHOUSE_SECRET": SECRET,
@@ -48,9 +49,7 @@ def own_functions(
     scratch = tmp_path_factory.mktemp("stories")
     made = {}
     for name in deployed.functions:
-        of = deployed.configuration(name)
-        configured = replace(of, environment={**of.environment, **more})
-        made[name] = Function(code, configured, machine, scratch)
+        made[name] = Function(code, deployed.configuration(name), {**machine, **more}, scratch)
     yield made
     for function in made.values():
         function.end()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from tests.cloud_zip.account import Account
 from tests.cloud_zip.runtime import Function
 
+Send = Callable[[str, Mapping[str, str], bytes], tuple[int, bytes]]
 ADDRESS = "https://noonday.example/api"
 """Where the API is reached, as its targets are told."""
 SIGNING = "whsec_" + "bm8gd29yZCBvZiB0aGUgdGVzdHMuLi4uLi4u"
@@ -31,6 +32,18 @@ def saying(function: Function) -> Iterator[list[dict[str, Any]]]:
     with function.log.open("rb") as log:
         log.seek(before)
         told.extend(_read(text) for text in log.read().decode(errors="replace").splitlines())
+
+
+def through(account: Account) -> Send:
+    """How a target's reports reach the deployed API, for ``noonday.callback``: nobody signs them."""
+
+    def send(url: str, headers: Mapping[str, str], content: bytes) -> tuple[int, bytes]:
+        assert url.startswith(ADDRESS)
+        path = url.removeprefix(ADDRESS)
+        answer = account.front.answer("POST", path, content.decode(), headers, None)
+        return answer["statusCode"], (answer["body"] or "").encode()
+
+    return send
 
 
 def _read(text: str) -> dict[str, Any]:
