@@ -185,6 +185,11 @@ class Settings:
     log: str
     warnings: tuple[str, ...]
 
+    @property
+    def keeps_files(self) -> bool:
+        """Functions of Lambda share no disk, unless the operator mounted one and names it."""
+        return self.queues is None or self.files.is_absolute()
+
 
 def environment() -> Mapping[str, str]:
     return os.environ  # noqa: TID251 -- this is the one place

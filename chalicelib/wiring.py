@@ -81,7 +81,7 @@ def compose(
     targets = TargetRegistry(target_settings, clock)
     conditions = Availability(
         {
-            "file": LocalData(settings.files),
+            "file": LocalData(settings.files, there=settings.keeps_files),
             "s3": S3Probe(target_settings, clock),
             "glue": GlueProbe(target_settings, clock),
             "sql": SqlProbe(target_settings),
@@ -148,6 +148,7 @@ def _target_settings(settings: Settings) -> TargetSettings:
         },
         http_allow=settings.http_allow,
         process_enabled=settings.process,
+        keeps_files=settings.keeps_files,
         allow=Allowance(
             [
                 Permission(entry.owner, entry.kind, entry.resource, entry.role)

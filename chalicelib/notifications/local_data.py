@@ -14,12 +14,18 @@ from chalicelib.model.errors import Problem
 from chalicelib.model.prerequisite import Prerequisite
 from chalicelib.model.template import templated
 
+NO_FILES = (
+    "is a local file, and this Noonday runs as functions of Lambda, which have none; "
+    "wait for s3://BUCKET/KEY or glue://DATABASE/TABLE/KEY=VALUE"
+)
+
 
 class LocalData:
-    """``root``: where files, globs and results are, and nothing beyond."""
+    """``root``: where files, globs and results are, and nothing beyond. ``there``: False where none last."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, there: bool = True) -> None:
         self._root = root.absolute()
+        self._there = there
 
     def problems(
         self,
@@ -27,7 +33,7 @@ class LocalData:
         parameters: Collection[str],  # noqa: ARG002 - templates have been checked
         owner: str,  # noqa: ARG002 - the root is everybody's
     ) -> Iterator[Problem]:
-        complaint = _complaint(prerequisite.data or "")
+        complaint = _complaint(prerequisite.data or "") if self._there else NO_FILES
         if complaint:
             yield Problem("data", complaint, prerequisite.data)
 

@@ -80,7 +80,8 @@ class TargetSettings:
 
     ``http_allow``: hosts (``host``, ``host:port``) and networks (``10.0.0.0/8``) that are reached although
     their addresses are private. ``output_limit``: bytes of a program's output that are kept.
-    ``allow``: what may be launched on AWS, and in which role.
+    ``allow``: what may be launched on AWS, and in which role. ``keeps_files``: whether files outlive the
+    process; those of a function of Lambda do not.
     """
 
     files: Path
@@ -92,3 +93,4 @@ class TargetSettings:
     output_limit: int = 10_000_000
     allow: Allowance = field(default_factory=Allowance)
     aws_region: str | None = None
+    keeps_files: bool = True

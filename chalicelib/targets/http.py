@@ -151,12 +151,13 @@ class HttpKind(InlineKind[HttpTarget]):
         self._allowed = Allowed(settings.http_allow)
         self._resolve = resolve
         self._folders = Folders(settings.files, settings.runs)
+        self._keeps_files = settings.keeps_files
 
     def run(self, spec: HttpTarget, request: LaunchRequest, control: Control) -> Outcome:
         """A repetition sends the same request with the same token: whoever answers tells them apart."""
         from chalicelib.targets.http_call import Call  # noqa: PLC0415  http.client and ssl: 27 ms
 
-        log = RunLog(self._folders, request.token, self._clock)
+        log = RunLog(self._folders, request.token, self._clock, kept=self._keeps_files)
         left = (request.deadline_ms - self._clock.now_ms()) / 1000
         call = Call(spec, request, self._allowed, self._resolve, self._folders, log, left_s=left)
         calls_back = spec.completion == "callback"

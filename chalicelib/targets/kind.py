@@ -19,6 +19,11 @@ from chalicelib.targets.files import Folders, misplaced
 
 S = TypeVar("S", bound=Document)
 
+NO_FILES = (
+    "this Noonday runs as functions of Lambda, which keep no files; leave it out, or have a target of the "
+    "kind sql write to s3://BUCKET/KEY"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Check:
@@ -44,6 +49,8 @@ class Check:
         Raises:
             ValueError: it may not.
         """
+        if path is not None and not self.settings.keeps_files:
+            raise ValueError(NO_FILES)
         if path is not None and self.final(path):
             complaint = misplaced(path)
             if complaint:

@@ -15,13 +15,16 @@ NAME = "run.log"
 class RunLog:
     """Every claim of the run adds to the same file. A log that cannot be written fails nothing."""
 
-    def __init__(self, folders: Folders, token: str, clock: Clock) -> None:
+    def __init__(self, folders: Folders, token: str, clock: Clock, *, kept: bool = True) -> None:
+        """``kept``: False where files do not outlive the process; nothing is written then."""
         self._file = folders.run(token) / NAME
         self._clock = clock
-        self.path = folders.log(token, NAME)
+        self.path = folders.log(token, NAME) if kept else None
 
     def say(self, text: str) -> None:
         """``text`` may have several lines."""
+        if self.path is None:
+            return
         moment = datetime.fromtimestamp(self._clock.now_ms() / 1000, UTC)
         stamp = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
         with suppress(OSError):

@@ -116,7 +116,7 @@ class SqlKind(InlineKind[SqlTarget]):
         self._folders = Folders(settings.files, settings.runs)
 
     def run(self, spec: SqlTarget, request: LaunchRequest, control: Control) -> Outcome:
-        log = RunLog(self._folders, request.token, self._clock)
+        log = RunLog(self._folders, request.token, self._clock, kept=self._settings.keeps_files)
         connection = self._settings.connections[spec.connection]
         session: Session | None = None
         try:

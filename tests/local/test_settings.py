@@ -137,3 +137,11 @@ def test_the_configuration_of_a_person() -> None:
     assert config_home({"XDG_CONFIG_HOME": "/elsewhere"}) == Path("/elsewhere")
     assert config_home({"XDG_CONFIG_HOME": "relative"}) == Path.home() / ".config"
     assert config_home({}) == Path.home() / ".config"
+
+
+def test_functions_keep_files_only_where_a_disk_is_named() -> None:
+    queues = "https://sqs.eu-central-1.amazonaws.com/123456789012/noonday-"
+    environ = {"NOONDAY_AUTH": "iam", "NOONDAY_QUEUES": queues}
+    assert not read_settings(environ).keeps_files
+    assert read_settings({**environ, "NOONDAY_FILES": "/mnt/shared"}).keeps_files
+    assert read_settings({"NOONDAY_AUTH": "local"}).keeps_files

@@ -95,6 +95,11 @@ def test_paths_that_lead_nowhere_are_refused(files: Path) -> None:
     assert complaints(probe, data="orders/${nominal_time:%Y}/") == []
 
 
+def test_where_no_files_last_nobody_waits_for_one(files: Path) -> None:
+    [problem] = complaints(LocalData(files, there=False), data="orders/today.csv")
+    assert "wait for s3://BUCKET/KEY" in problem.message
+
+
 def test_a_folder_without_end_is_given_up_in_time(files: Path) -> None:
     for number in range(300):
         (files / f"empty/{number}").touch()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -172,6 +173,13 @@ def test_without_connections_the_operator_learns_how_to_register_one(tmp_path: P
     registry = TargetRegistry(TargetSettings(tmp_path, tmp_path), FixedClock())
     message = problems(registry, **sql(connection="ware-house"))["target.connection"]
     assert "NOONDAY_CONNECTION_WARE_HOUSE=" in message
+
+
+def test_where_no_files_last_none_is_promised(settings: TargetSettings) -> None:
+    registry = TargetRegistry(replace(settings, keeps_files=False), FixedClock())
+    for target in (sql(result="report.csv"), http(result="answer.json")):
+        assert "keep no files" in problems(registry, **target)["target.result"]
+    assert problems(registry, **sql()) == {}
 
 
 def test_programs_are_off_by_default(tmp_path: Path) -> None:
