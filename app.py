@@ -63,7 +63,7 @@ def deliver(event: SQSEvent) -> dict[str, Any]:
     return delivering.deliver(event)
 
 
-@app.on_cw_event(ENDS)
+@app.on_cw_event(ENDS["aws.states"])  # Chalice takes one rule; infra/ adds those of the others
 def completion(event: CloudWatchEvent) -> None:
     from chalicelib.events import completing
 

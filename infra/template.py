@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from chalicelib.events.rules import ENDS
 from infra import connections as named
 from infra import egress, yaml_templates
 from infra.alarms import alarms
@@ -21,6 +22,8 @@ ALLOW_FILE = "targets-allow.json"
 HOUR_S = 3600
 ADDRESS = "https://${RestAPI}.execute-api.${AWS::Region}.${AWS::URLSuffix}/api"
 """Where the stack is reached, unless the stage's settings name another place."""
+FIRST_OF_ENDS = "aws.states"
+"""Its rule is declared in app.py, where a function has one; those of the other services are added here."""
 TELLS_ITS_ADDRESS = frozenset({"launch", "work", "deliver"})
 """What launches tells targets where to report, and what notifies where more is to be seen. The function of
 the API cannot be told: its address is made after it."""
@@ -185,8 +188,14 @@ def _event(function: Function, stage: Stage) -> dict[str, Any]:
         return {"Events": {function.event_id: {"Properties": event}}, "EventInvokeConfig": again}
     if function.source is Source.EVENTS:
         again = {"MaximumRetryAttempts": 2, "MaximumEventAgeInSeconds": HOUR_S}
-        rule = {"Type": "EventBridgeRule", "Properties": {"RetryPolicy": again}}
-        return {"Events": {function.event_id: rule}, "EventInvokeConfig": again}
+        events = {function.event_id: _rule(again)}
+        if function.name == "completion":
+            events |= {
+                f"{function.event_id}{_named(source)}": _rule(again, Pattern=pattern)
+                for source, pattern in ENDS.items()
+                if source != FIRST_OF_ENDS
+            }
+        return {"Events": events, "EventInvokeConfig": again}
     if function.source is Source.QUEUE:
         lane = str(function.lane).capitalize()
         event = {
@@ -196,6 +205,15 @@ def _event(function: Function, stage: Stage) -> dict[str, Any]:
         }
         return {"Events": {function.event_id: {"Properties": event}}}
     return {}
+
+
+def _rule(again: dict[str, int], **properties: Any) -> dict[str, Any]:
+    return {"Type": "EventBridgeRule", "Properties": {"RetryPolicy": again, **properties}}
+
+
+def _named(source: str) -> str:
+    """``RedshiftData`` of aws.redshift-data."""
+    return source.removeprefix("aws.").title().replace("-", "")
 
 
 def _outputs(functions: Sequence[Function], stage: Stage) -> dict[str, Any]:

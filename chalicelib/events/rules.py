@@ -21,22 +21,25 @@ NAMES = {
 BUILD = ("aws.codebuild", "CodeBuild Build State Change")
 """Carries the build's variables, and among them the token."""
 
-_KINDS = [*TOKENS, *NAMES, BUILD]
-_STATES = (
-    ("status", ["SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"]),  # Step Functions, Batch
-    ("lastStatus", ["STOPPED"]),  # ECS
-    # Glue, and the last two with FAILED Redshift
-    ("state", ["SUCCEEDED", "FAILED", "TIMEOUT", "STOPPED", "FINISHED", "ABORTED"]),
-    ("currentState", ["SUCCEEDED", "FAILED", "CANCELLED"]),  # Athena
-    ("build-status", ["SUCCEEDED", "FAILED", "FAULT", "TIMED_OUT", "STOPPED"]),  # CodeBuild
-)
-
-ENDS: dict[str, Any] = {
-    "source": sorted(source for source, _ in _KINDS),
-    "detail-type": sorted(kind for _, kind in _KINDS),
-    "detail": {"$or": [{field: states} for field, states in _STATES]},
+_STATES = {
+    "aws.states": ("status", ["SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"]),
+    "aws.ecs": ("lastStatus", ["STOPPED"]),
+    "aws.batch": ("status", ["SUCCEEDED", "FAILED"]),
+    "aws.redshift-data": ("state", ["FINISHED", "FAILED", "ABORTED"]),
+    "aws.glue": ("state", ["SUCCEEDED", "FAILED", "TIMEOUT", "STOPPED"]),
+    "aws.athena": ("currentState", ["SUCCEEDED", "FAILED", "CANCELLED"]),
+    "aws.codebuild": ("build-status", ["SUCCEEDED", "FAILED", "FAULT", "TIMED_OUT", "STOPPED"]),
 }
-"""What the rule lets through: ends only. Steps on the way are left to the polls."""
+"""By source: where an event carries the state, and the states that are ends."""
+
+
+def _rule(source: str, kind: str) -> dict[str, Any]:
+    field, states = _STATES[source]
+    return {"source": [source], "detail-type": [kind], "detail": {field: states}}
+
+
+ENDS = {source: _rule(source, kind) for source, kind in (*TOKENS, *NAMES, BUILD)}
+"""By source, what its rule lets through: ends only. Steps on the way are left to the polls."""
 
 ARRIVALS: dict[str, Any] = {
     "source": ["aws.s3", "aws.glue"],

@@ -238,6 +238,24 @@ def test_an_operation_with_the_token_is_repeated(registry: TargetRegistry, amazo
     assert isinstance(run(registry, "aws", EXECUTION, repeated=True), Launched)
 
 
+def test_an_operation_that_says_that_it_has_it_already_is_adopted(
+    registry: TargetRegistry, amazon: Amazon
+) -> None:
+    """Codes that ``exists`` declares; any other refusal stays one."""
+    spec = {
+        "service": "athena",
+        "operation": "StartQueryExecution",
+        "parameters": EXECUTION["parameters"],
+        "exists": ["ConflictException"],
+    }
+    amazon.fail("StartQueryExecution", refuse(400, "ConflictException"))
+    outcome = run(registry, "aws", spec)
+    assert isinstance(outcome, Succeeded)
+    assert outcome.external_id == a_request("aws", spec).token
+    amazon.fail("StartQueryExecution", refuse(400, "InvalidRequestException"))
+    assert isinstance(run(registry, "aws", spec), Failed)
+
+
 def test_an_operation_without_one_is_given_up(registry: TargetRegistry, amazon: Amazon) -> None:
     spec = {"service": "sns", "operation": "CreateTopic", "parameters": {"Name": "x"}}
     amazon.fail("CreateTopic", lose)

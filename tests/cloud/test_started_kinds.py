@@ -24,7 +24,7 @@ from chalicelib.engine.ports import LaunchRequest
 from chalicelib.model.errors import InvalidInput
 from chalicelib.targets import Allowance, Permission, TargetRegistry, TargetSettings
 from tests.cloud.amazon import REGION, Amazon, lose, refuse
-from tests.cloud.offers import OFFERS, Offer
+from tests.cloud.offers import OFFERS, Ecs, Offer, StepFunctions
 from tests.targets.hands import FixedClock, a_request
 
 
@@ -109,6 +109,27 @@ def test_an_answer_that_was_lost_is_no_second_run(registry: TargetRegistry, offe
     assert isinstance(outcome, Unknown)
     again = launched(registry, a_run(offer, repeated=True))
     assert offer.runs() == 1
+    offer.end(again.external_id or "", well=True)
+    assert isinstance(described(registry, again), Succeeded)
+
+
+@pytest.mark.parametrize(
+    ("made", "code"),
+    [(StepFunctions, "ExecutionAlreadyExists"), (Ecs, "ConflictException")],
+    ids=["step_functions", "ecs"],
+)
+def test_what_the_service_says_it_has_already_is_adopted(
+    made: type[Offer], code: str, amazon: Amazon, tmp_path: Path
+) -> None:
+    """Another process has launched it meanwhile: the token is taken, and whoever has it is the run."""
+    offer = made(amazon)
+    registry = registry_for(tmp_path, Permission("team", offer.kind, offer.allow))
+    first = launched(registry, a_run(offer))
+    amazon.fail(offer.starts, refuse(400, code))
+    again = launched(registry, a_run(offer))
+    assert again.external_id == first.external_id
+    assert offer.runs() == 1
+    assert isinstance(described(registry, again), Pending | Running)
     offer.end(again.external_id or "", well=True)
     assert isinstance(described(registry, again), Succeeded)
 

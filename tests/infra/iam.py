@@ -45,14 +45,26 @@ def permits(
     resource: str = "*",
     context: Mapping[str, str] | None = None,
 ) -> bool:
-    """``context``: of the request, by the keys of conditions; None: conditions are taken to hold."""
-    return any(
-        action in statement["Action"]
-        and any(_like(resolved(on), resource) for on in listed(statement["Resource"]))
-        and (context is None or _hold(statement.get("Condition", {}), context))
+    """``context``: of the request, by the keys of conditions.
+
+    None: the most that may be permitted; conditions of what is allowed are taken to hold, and those of what
+    is denied not to. What is denied is, whatever else allows it.
+    """
+    applying = [
+        statement
         for statement in document["Statement"]
-        if statement["Effect"] == "Allow"
-    )
+        if action in statement["Action"]
+        and any(_like(resolved(on), resource) for on in listed(statement["Resource"]))
+        and _applies(statement, context)
+    ]
+    return bool(applying) and all(one["Effect"] == "Allow" for one in applying)
+
+
+def _applies(statement: Mapping[str, Any], context: Mapping[str, str] | None) -> bool:
+    conditions = statement.get("Condition", {})
+    if context is not None:
+        return _hold(conditions, context)
+    return statement["Effect"] == "Allow" or not conditions
 
 
 def actions(document: Mapping[str, Any]) -> set[str]:

@@ -138,6 +138,11 @@ def test_the_code_itself_makes_no_network_interfaces(name: str) -> None:
     [denied] = [one for one in statements(FUNCTIONS[name]) if one["Effect"] == "Deny"]
     assert set(denied["Action"]) == set(INTERFACES)
     assert list(denied["Condition"]) == ["ArnEquals"]
+    document = policy(FUNCTIONS[name], STAGE)
+    code = f"arn:aws:lambda:{HERE}:function:noonday-dev-{name}"
+    for action in INTERFACES:
+        assert permits(document, action, "*", {"lambda:SourceFunctionArn": ""})
+        assert not permits(document, action, "*", {"lambda:SourceFunctionArn": code})
 
 
 def test_launch_may_do_what_the_entries_say_and_no_more() -> None:

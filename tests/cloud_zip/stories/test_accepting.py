@@ -21,6 +21,7 @@ from tests.cloud.amazon import (
     answered,
     refuse,
 )
+from tests.cloud.offers import Athena
 from tests.cloud.test_accepting_kinds import EXECUTION, a_function
 from tests.cloud_zip.account import Account, Run
 from tests.cloud_zip.stories.told import through
@@ -227,16 +228,35 @@ def _belongs_to_one_run(
     assert runs["fifo"].shown()["state"] in ("LAUNCHED", "RUNNING")
 
 
+EXECUTION_OF_RUN = {
+    **EXECUTION,
+    "parameters": {"QueryString": "SELECT 1", "ClientRequestToken": "${token}"},
+}
 WITHOUT = {"service": "sns", "operation": "CreateTopic", "parameters": {"Name": "made"}}
+
+
+def test_the_end_of_an_operation_is_what_its_poll_declares(
+    story: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(story.amazon.gate, "guard", None)  # no role was deployed for the kind aws
+    athena = Athena(story.amazon)
+    runs = {state: story.submit("aws", EXECUTION_OF_RUN) for state in ("SUCCEEDED", "FAILED")}
+    story.drain()
+    assert states(runs) <= {"LAUNCHED", "RUNNING"}
+    for state, run in runs.items():
+        athena.end(run.external_id, well=state == "SUCCEEDED")
+    story.look_again()
+    assert [run.shown()["state"] for run in runs.values()] == list(runs)
+    assert story.amazon.gate.calls["StartQueryExecution"] == 2
+    assert story.failed == []
 
 
 def test_an_operation_is_repeated_only_with_its_token(
     story: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(story.amazon.gate, "guard", None)  # no role was deployed for the kind aws
-    token = {"parameters": {**EXECUTION["parameters"], "ClientRequestToken": "${token}"}}  # type: ignore[dict-item]
     runs = {
-        "with": story.submit("aws", {**EXECUTION, **token}),
+        "with": story.submit("aws", EXECUTION_OF_RUN),
         "without": story.submit("aws", WITHOUT, policies={"retries": {"max_attempts": 3}}),
     }
     story.poll("wake")
