@@ -143,13 +143,9 @@ class AwsKind(StartedKind[T]):
 
     def _launch(self, spec: T, request: LaunchRequest) -> Outcome:
         call = self.caller(spec, request)
-        if request.repeated and self.searches:
-            try:
-                found = self.find(spec, request, call)
-            except AwsFailure as error:
-                return Unknown(f"whether it has begun cannot be seen: {error}")
-            if found is not None:
-                return found
+        earlier = self._earlier(spec, request, call)
+        if earlier is not None:
+            return earlier
         try:
             return self.start(spec, request, call)
         except (
@@ -158,8 +154,19 @@ class AwsKind(StartedKind[T]):
             return Unknown(str(error)) if request.repeated else Refused(str(error))
         except LostAnswer as error:
             return Unknown(str(error))
-        except Rejected as error:
-            return Failed(str(error), retry=False)
+        except (
+            Rejected
+        ) as error:  # for its token, perhaps, of a start that the search did not see yet
+            return self._earlier(spec, request, call) or Failed(str(error), retry=False)
+
+    def _earlier(self, spec: T, request: LaunchRequest, call: Caller) -> Outcome | None:
+        """What an earlier launch of the same run began, before it is begun a second time."""
+        if not (request.repeated and self.searches):
+            return None
+        try:
+            return self.find(spec, request, call)
+        except AwsFailure as error:
+            return Unknown(f"whether it has begun cannot be seen: {error}")
 
     def _describe(self, request: LaunchRequest) -> Outcome:
         spec = self._form(request)

@@ -23,8 +23,8 @@ from chalicelib.engine.outcomes import (
 from chalicelib.engine.ports import LaunchRequest
 from chalicelib.model.errors import InvalidInput
 from chalicelib.targets import Allowance, Permission, TargetRegistry, TargetSettings
-from tests.cloud.amazon import REGION, Amazon, lose, refuse
-from tests.cloud.offers import OFFERS, Ecs, Offer, StepFunctions
+from tests.cloud.amazon import REGION, Amazon, lose, refuse, tell
+from tests.cloud.offers import OFFERS, CodeBuild, Ecs, Offer, RedshiftData, StepFunctions
 from tests.targets.hands import FixedClock, a_request
 
 
@@ -132,6 +132,28 @@ def test_what_the_service_says_it_has_already_is_adopted(
     assert isinstance(described(registry, again), Pending | Running)
     offer.end(again.external_id or "", well=True)
     assert isinstance(described(registry, again), Succeeded)
+
+
+@pytest.mark.parametrize(
+    ("made", "search", "found_nothing"),
+    [
+        (CodeBuild, "ListBuildsForProject", {"ids": []}),
+        (RedshiftData, "ListStatements", {"Statements": []}),
+    ],
+    ids=["codebuild", "redshift_data"],
+)
+def test_a_token_that_is_taken_is_looked_for_once_more(
+    made: type[Offer], search: str, found_nothing: Any, amazon: Amazon, tmp_path: Path
+) -> None:
+    """The search came too early to see it; that its token is refused says that it is there."""
+    offer = made(amazon)
+    registry = registry_for(tmp_path, Permission("team", offer.kind, offer.allow))
+    first = launched(registry, a_run(offer))
+    amazon.fail(search, tell(found_nothing))
+    amazon.fail(offer.starts, refuse(400, "InvalidInputException", "the token is in use"))
+    again = launched(registry, a_run(offer, repeated=True))
+    assert again.external_id == first.external_id
+    assert offer.runs() == 1
 
 
 def test_dying_before_the_call_is_one_run(registry: TargetRegistry, offer: Offer) -> None:
