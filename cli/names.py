@@ -80,7 +80,11 @@ def _latest(api: Client, job: str) -> str:
 
 def _nominal(api: Client, job: str, when: str) -> str:
     document = api.get(path("jobs", job))
-    ms = instant_ms(when, None if is_absolute(when) else zone_of(document))
+    try:
+        ms = instant_ms(when, None if is_absolute(when) else zone_of(document))
+    except Misused as error:
+        error.hint = f"write {job}@latest, or {job}@2026-11-24T06:00:00Z"
+        raise
     found = _between(api, {"job": document["id"]}, ms)
     if not found:
         raise Missing(

@@ -54,7 +54,7 @@ def skip_table(page: Document, screen: Screen) -> Iterator[str]:
     ]
     rows = page.get("items") or []
     if not rows and screen.is_terminal:
-        yield "nothing was skipped: each nominal time so far has its instance"
+        yield "nothing was skipped so far"
         return
     yield from render(rows, columns, screen)
 

@@ -51,7 +51,8 @@ def problems_of(error: ValidationError, model: type[BaseModel], at: str = "") ->
     for finding in error.errors(include_url=False):
         path, holders = _place(finding["loc"], model)
         field = ".".join([at, *path] if at else path)
-        merged.setdefault(field, _Findings()).add(finding, holders)
+        within = None if any(part.isdecimal() for part in path) else model
+        merged.setdefault(field, _Findings()).add(finding, holders, within, at)
     return [Problem(field, found.sentence, found.value) for field, found in merged.items()]
 
 
@@ -63,12 +64,19 @@ class _Findings:
         self._others: dict[str, None] = {}
         self.value: object = None
 
-    def add(self, finding: Any, holders: Sequence[type[BaseModel]]) -> None:
+    def add(
+        self,
+        finding: Any,
+        holders: Sequence[type[BaseModel]],
+        within: type[BaseModel] | None,
+        at: str,
+    ) -> None:
         kind = finding["type"]
         if kind in _TYPES:
             self._types[_TYPES[kind]] = None
         else:
-            self._others[_sentence(finding, holders)] = None
+            elsewhere = _elsewhere(finding, within, at) if within else None
+            self._others[elsewhere or _sentence(finding, holders)] = None
         self.value = None if kind == "missing" else _shown(finding["input"])
 
     @property
@@ -93,6 +101,27 @@ def _sentence(finding: Any, holders: Sequence[type[BaseModel]]) -> str:
     message: str = finding["msg"]
     message = message.removeprefix("Value error, ").removeprefix("Assertion failed, ")
     return message.removeprefix("Input ")
+
+
+def _elsewhere(finding: Any, model: type[BaseModel], at: str) -> str | None:
+    """What stands one level off its place: ``timeouts`` is a field of the policies, not of the job."""
+    if finding["type"] != "extra_forbidden":
+        return None
+    name = str(finding["loc"][-1]).lower()
+    places = {
+        f"{outer}.{inner}"
+        for outer, annotation in _fields(model).items()
+        for part in _bare(annotation)
+        if _is_model(part)
+        for inner in _fields(part)
+    }
+    # A plural or a singular is the same word; anything less alike is likelier a slip where it stands.
+    words = {name, f"{name}s", name.removesuffix("s")}
+    found = [place for place in places if place.rpartition(".")[2] in words]
+    if len(found) != 1:
+        return None
+    place = f"{at}.{found[0]}" if at else found[0]
+    return f"is not known here; did you mean {place}?"
 
 
 def _choice(expected: str, value: object) -> str:

@@ -37,6 +37,24 @@ def test_an_unknown_field_is_named_with_what_was_meant() -> None:
     assert message.endswith("did you mean max_attempts?")
 
 
+@pytest.mark.parametrize(
+    ("fields", "meant"),
+    [
+        ({"retries": {"max_attempts": 3}}, "policies.retries"),
+        ({"timeout": {"run": "PT5M"}}, "policies.timeouts"),
+        ({"timezone": "Europe/Berlin"}, "schedule.timezone"),
+        ({"schedule": {"every": "PT1H", "overlap": "skip"}}, "policies.overlap"),
+    ],
+)
+def test_a_field_that_stands_one_level_off_is_shown_its_place(
+    fields: dict[str, Any], meant: str
+) -> None:
+    [(message, _)] = broken(**fields).values()
+    assert message == f"is not known here; did you mean {meant}?"
+    [(message, _)] = problems({**SOUND, **fields}, at="job").values()
+    assert message == f"is not known here; did you mean job.{meant}?"
+
+
 def test_an_unknown_field_that_is_like_none_gets_the_list() -> None:
     found = broken(policies={"zzz": 1})
     assert found["policies.zzz"][0].startswith("is not known here; there are catch_up, ")

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from cli.output import to_yaml
 from cli.screen import Screen
+from cli.statistics import skip_table
 from cli.table import Column, render
 from cli.text import shorten, width
 from cli.times import age, instant_ms, iso, local, span
@@ -179,3 +180,8 @@ def test_yaml_is_for_people() -> None:
     written = to_yaml({"query": "SELECT 1\nFROM x\n", "tags": ["a", "b"], "on": "yes"})
     assert "query: |\n  SELECT 1\n  FROM x\n" in written
     assert "tags:\n  - a\n  - b\n" in written
+
+
+def test_no_skips_does_not_say_that_nothing_is_missing() -> None:
+    """While a job is suspended, times pass that have neither an instance nor, yet, a range of skips."""
+    assert list(skip_table({"items": []}, EIGHTY)) == ["nothing was skipped so far"]
