@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 from chalicelib.engine.access import require_admin
@@ -15,11 +14,11 @@ from chalicelib.engine.callback_keys import (
     new_key,
     retired,
 )
+from chalicelib.engine.commands.installation import installation_event
 from chalicelib.engine.engine import Engine
-from chalicelib.engine.facts import Commanded
+from chalicelib.engine.narration import administered
 from chalicelib.engine.ports import Transaction
 from chalicelib.model.errors import Conflict
-from chalicelib.model.event import Event
 from chalicelib.model.instants import format_instant
 from chalicelib.model.principal import Principal
 
@@ -49,15 +48,11 @@ def rotate_callback_key(
         after = keep(tx, [new_key(engine.ids, now, principal.name), *vouching])
         gone = [key.id for key in before if key.id not in {one.id for one in vouching}]
         detail: dict[str, object] = {"signs": after[0].id, "dropped": gone}
-        tx.insert_events([_event(engine, principal, verb, reason, detail, now)])
+        tx.insert_events([installation_event(engine, principal, verb, reason, detail, now)])
         return after
 
     keys = engine.store.transact(unit)
-    engine.listener(
-        Commanded(
-            at_ms=engine.clock.now_ms(), verb=verb, actor=principal.name, subject="callback keys"
-        )
-    )
+    administered(engine, principal.name, verb, "callback keys")
     return keys
 
 
@@ -68,25 +63,4 @@ def _check_room(vouching: Sequence[KeptKey]) -> None:
     raise Conflict(
         f"{len(vouching)} keys still vouch for runs, the oldest until {format_instant(oldest_ms)}; "
         "wait until then, or revoke them all"
-    )
-
-
-def _event(
-    engine: Engine,
-    principal: Principal,
-    verb: str,
-    reason: str | None,
-    detail: dict[str, object],
-    now: int,
-) -> Event:
-    """The installation's history: no owner's and no job's, and admins see it."""
-    return Event(
-        id=engine.ids.new(),
-        owner="",
-        job_id="",
-        at_ms=now,
-        actor=principal.name,
-        verb=verb,
-        reason=reason,
-        detail_json=json.dumps(detail),
     )

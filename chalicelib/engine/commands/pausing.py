@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 
 from chalicelib.engine.access import require_admin
+from chalicelib.engine.commands.installation import installation_event
 from chalicelib.engine.engine import Engine
-from chalicelib.engine.facts import Commanded
+from chalicelib.engine.narration import administered
 from chalicelib.engine.ports import Transaction
 from chalicelib.engine.wakeups import ring
 from chalicelib.model.event import Event
@@ -38,7 +38,7 @@ def pause(engine: Engine, principal: Principal, *, reason: str | None = None) ->
 
     paused, moved = engine.store.transact(unit)
     if moved:
-        _told(engine, principal, "PAUSE")
+        administered(engine, principal.name, "PAUSE", "all")
     return paused
 
 
@@ -59,28 +59,12 @@ def resume_all(engine: Engine, principal: Principal, *, reason: str | None = Non
 
     ended = engine.store.transact(unit)
     if ended is not None:
-        _told(engine, principal, "RESUME")
+        administered(engine, principal.name, "RESUME", "all")
         ring(engine, [engine.clock.now_ms()], arms=True)
     return ended
-
-
-def _told(engine: Engine, principal: Principal, verb: str) -> None:
-    engine.listener(
-        Commanded(at_ms=engine.clock.now_ms(), verb=verb, actor=principal.name, subject="all")
-    )
 
 
 def _event(
     engine: Engine, principal: Principal, verb: str, reason: str | None, pause: Pause, now: int
 ) -> Event:
-    """It is the installation's history: no owner's and no job's, and admins see it."""
-    return Event(
-        id=engine.ids.new(),
-        owner="",
-        job_id="",
-        at_ms=now,
-        actor=principal.name,
-        verb=verb,
-        reason=reason,
-        detail_json=json.dumps({"since_ms": pause.since_ms}),
-    )
+    return installation_event(engine, principal, verb, reason, {"since_ms": pause.since_ms}, now)
